@@ -1,0 +1,44 @@
+# make run: install into .venv and do the main job. make test: install what the tests need and run them all.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= runs/first
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+.PHONY: run test test-core lint bench schema page clean
+
+run: $(VENV)/.installed
+	$(BIN)/synthtools run --out $(OUT)
+
+test: lint
+	$(PYTEST)
+
+test-core: lint
+	$(PYTEST) -m "not slow"
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict synthtools envs agents
+
+bench: $(VENV)/.tested
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+schema: $(VENV)/.installed   ## write synthtools/blueprint.schema.json
+	$(BIN)/python tests/test_schema.py
+
+page: $(VENV)/.tested        ## write the generated part of README.md
+	$(BIN)/python tests/readme_page.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@sh .ci/venv "$(PYTHON)" "$(VENV)"

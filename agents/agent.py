@@ -1,0 +1,193 @@
+"""An agent: observation to tool calls; the scripted ones that every run has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from envs.spaces import draw_value
+from synthtools.goal import Outcome
+from synthtools.task import SolutionStep, Task, resolve
+from synthtools.tool import ToolCall
+
+SCRIPTED = ("solution", "random", "finish", "refuse", "impossible", "echo")
+"""The agents that need no model, in the order of summaries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an agent is given when an episode begins. Nothing in it tells the goal."""
+
+    task: str
+    """The task's id."""
+    briefing: str
+    """Today's date and the policies."""
+    request: str
+    tools: Sequence[Mapping[str, Any]]
+    """Schemas as chat models take them, `finish` among them."""
+    seed: int
+    """For what the agent draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an agent does at once: calls that are made in order, and what it says beside them."""
+
+    calls: tuple[ToolCall, ...]
+    text: str = ""
+    tokens: int = 0
+    spoken: bool = False
+    """Text alone, standing for `finish` with that text."""
+
+
+class Agent(Protocol):
+    """Acts in episodes, one after another."""
+
+    @property
+    def name(self) -> str:
+        """As summaries show it."""
+
+    @property
+    def identity(self) -> str:
+        """Everything that makes it act as it does: two agents with one identity are one agent."""
+
+    def begin(self, opening: Opening) -> None:
+        """Forget the last episode and start this one."""
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """The next turn after these observations: the first of the episode, then the results of the last turn's calls."""
+
+
+Maker = Callable[[Mapping[str, Task]], Agent]
+"""Makes an agent, given all tasks by id (which only the solution's replay may look into); it must pickle."""
+
+
+class OutOfBudget(Exception):
+    """An agent may spend no more: its episode is not begun, or given up, and leaves no trajectory."""
+
+
+def derive_seed(seed: int, *names: str | int) -> int:
+    """A seed below 2**31 that depends on nothing but these values, whatever the process or the order."""
+    text = "\x1f".join(str(name) for name in (seed, *names))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
+
+
+def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") -> ToolCall:
+    """A call of `finish`, with the arguments that are not empty."""
+    arguments = {"answer": answer, "outcome": outcome, "about": about}
+    return ToolCall("finish", {key: value for key, value in arguments.items() if value not in (None, "")})
+
+
+@dataclass(slots=True)
+class SolutionAgent:
+    """Replays the reference solution of the tasks that it was made with: the one agent that knows them."""
+
+    tasks: Mapping[str, Task]
+    name: str = "solution"
+    identity: str = "solution"
+    _steps: tuple[SolutionStep, ...] = ()
+    _results: list[Any] | None = None
+    """JSON results so far; None until the first turn."""
+
+    def begin(self, opening: Opening) -> None:
+        """Turn to the task's solution."""
+        self._steps, self._results = self.tasks[opening.task].solution, None
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """The solution's next call, its references filled in from the results so far."""
+        if self._results is None:
+            self._results = []
+        else:
+            self._results += [orjson.loads(text) for text in observations]
+        return Turn((resolve(self._steps[len(self._results)], self._results),))
+
+
+@dataclass(slots=True)
+class RandomAgent:
+    """Makes a few schema-valid calls drawn from the episode's seed, then finishes with drawn arguments."""
+
+    most: int = 6
+    """Calls before `finish`, at most; how many is drawn."""
+    name: str = "random"
+    _left: int = 0
+    _random: np.random.Generator | None = None
+    _tools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name → JSON Schema of the arguments."""
+
+    @property
+    def identity(self) -> str:
+        """The name and the bound."""
+        return f"random:{self.most}"
+
+    def begin(self, opening: Opening) -> None:
+        """Draw how long to go on."""
+        functions = [tool["function"] for tool in opening.tools]
+        self._tools = {function["name"]: function["parameters"] for function in functions}
+        self._random = np.random.Generator(np.random.PCG64(opening.seed))
+        self._left = 1 + int(self._random.random() * self.most)
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """A drawn call; a drawn `finish` when the calls are used up."""
+        if self._random is None:
+            raise ValueError("act before begin")
+        self._left -= 1
+        names = [name for name in self._tools if name != "finish"]
+        name = "finish" if self._left < 0 else names[int(self._random.random() * len(names))]
+        return Turn((ToolCall(name, draw_value(self._tools[name], self._random)),))
+
+
+@dataclass(slots=True)
+class ConstantAgent:
+    """Ends every episode at once, always with the same outcome."""
+
+    name: str
+    outcome: Outcome = "done"
+    echoes: bool = False
+    """Whether it answers with the whole last observation."""
+    _about: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The name says all."""
+        return self.name
+
+    def begin(self, opening: Opening) -> None:
+        """Find what its outcome could be about."""
+        self._about = "" if self.outcome == "done" else first_about(opening.tools, self.outcome)
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """Finish."""
+        return Turn((finish_call(observations[-1] if self.echoes else "", self.outcome, self._about),))
+
+
+def scripted(name: str) -> Maker:
+    """How to make one of the scripted agents; ValueError for another name."""
+    if name not in SCRIPTED:
+        raise ValueError(f"no agent called {name!r}: the scripted ones are {', '.join(SCRIPTED)}")
+    return partial(_make_scripted, name)
+
+
+def _make_scripted(name: str, tasks: Mapping[str, Task]) -> Agent:
+    match name:
+        case "solution":
+            return SolutionAgent(tasks)
+        case "random":
+            return RandomAgent()
+        case "refuse":
+            return ConstantAgent(name, "not_allowed")
+        case "impossible":
+            return ConstantAgent(name, "impossible")
+    return ConstantAgent(name, echoes=name == "echo")
+
+
+def first_about(tools: Sequence[Mapping[str, Any]], outcome: Outcome) -> str:
+    """A constant that the `finish` tool lists for an outcome: policies come first in its list, abilities last."""
+    finish = next(tool["function"] for tool in tools if tool["function"]["name"] == "finish")
+    listed = finish["parameters"]["properties"]["about"].get("enum") or [""]
+    return str(listed[0] if outcome == "not_allowed" else listed[-1])

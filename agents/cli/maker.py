@@ -1,0 +1,103 @@
+"""Which agent `--agent` means: a scripted one, a chat model's settings file, or a maker of one's own."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.agent import SCRIPTED, Maker, scripted
+from agents.chat import PROMPT, Budget, Endpoint, Sampling, chat
+from agents.cli.output import BadInput
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Price = Annotated[float, Field(ge=0)]
+
+
+class ChatFile(BaseModel):
+    """A chat model's settings, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    url: str = ""
+    """Base URL of the endpoint; empty: the `openai` package's own."""
+    key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key."""
+    prompt: str = PROMPT
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Share | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    parallel: bool = True
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    retries: Annotated[int, Field(ge=0)] = 5
+    budget_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of all processes together, as is the money."""
+    budget_money: Annotated[float, Field(gt=0)] | None = None
+    prompt_price: Price = 0.0
+    """Per million tokens, as is the other."""
+    completion_price: Price = 0.0
+
+    def maker(self, workers: int) -> Maker:
+        """The agent's maker; each of the processes gets its share of the budget."""
+        return chat(
+            Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel),
+            Endpoint(self.url, self.key_variable, self.seconds, self.retries),
+            Budget(
+                None if self.budget_tokens is None else -(-self.budget_tokens // workers),
+                None if self.budget_money is None else self.budget_money / workers,
+                self.prompt_price,
+                self.completion_price,
+            ),
+        )
+
+
+def make_maker(spec: str, workers: int) -> Maker:
+    """The maker that a value of `--agent` means."""
+    if spec in SCRIPTED:
+        return scripted(spec)
+    if spec.endswith((".yaml", ".yml")):
+        return _chat_file(Path(spec)).maker(workers)
+    if ":" in spec:
+        return _own(*spec.split(":", 1))
+    raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, a chat model's settings file (.yaml), or module:maker")
+
+
+def _chat_file(path: Path) -> ChatFile:
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}:1: a chat model's settings are a mapping that starts with `model:`")
+    try:
+        return ChatFile.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_first(error.errors()[0])}") from None
+
+
+def _first(error: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{place}: no such key; there are {', '.join(ChatFile.model_fields)}"
+    return f"{place}: {error['msg']}"
+
+
+def _own(module: str, name: str) -> Maker:
+    try:
+        maker = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise BadInput(f"--agent {module}:{name}: {error}") from None
+    if not callable(maker):
+        raise BadInput(f"--agent {module}:{name}: is not a function that makes an agent")
+    made: Maker = maker
+    return made

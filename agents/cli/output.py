@@ -1,0 +1,83 @@
+"""What commands print: one JSON object or tables on stdout, progress and complaints on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn comes from it.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each core. The results do not depend on it.")]
+Out = Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write.")]
+
+
+class BadInput(ValueError):
+    """What was asked cannot be done with what was given; the message names the mend."""
+
+
+class Failed(Exception):
+    """What was asked was tried and did not come out well."""
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """One object on one line."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(data).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table for people; columns after the first are aligned right where they hold numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and all(_is_number(row[number]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, str) else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    Console().print(table)
+
+
+def print_line(text: str) -> None:
+    """A line for people."""
+    sys.stdout.write(text + "\n")
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage for people; a dash when there is nothing to divide by."""
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left on stderr; the block calls it with (done, in all)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=None, rate="")
+
+        def update(done: int, total: int) -> None:
+            elapsed = bar.tasks[0].elapsed
+            bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.0f}/s" if elapsed else "")
+
+        yield update
+
+
+def worker_count(workers: int) -> int:
+    """The number of processes that `--workers` asks for."""
+    import os
+
+    return workers or len(os.sched_getaffinity(0))
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float) or (isinstance(cell, str) and cell[:1].isdigit()) or cell == "-"

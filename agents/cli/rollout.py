@@ -1,0 +1,81 @@
+"""`synthtools rollout`: agents act in the tasks of a pack; what they did is validated and kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agents.cli.output import BadInput, Failed, Json, Out, Seed, Workers, print_json, progress, worker_count
+from agents.cli.results import print_results, results_json
+
+if TYPE_CHECKING:
+    from agents.rollout import Plan, Summary
+    from agents.summary import Results
+
+PackFolder = Annotated[Path, typer.Argument(help="The folder that `synthtools generate` wrote, or the `pack` folder of a run.")]
+
+
+def rollout(
+    pack: PackFolder,
+    out: Out,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option("--agent", help="solution, random, finish, refuse, impossible, echo; a chat model's settings (.yaml); or module:maker."),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
+    seed: Seed = 0,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Roll out agents over a pack; the same command goes on with a run that was stopped."""
+    from agents.agent import SCRIPTED
+    from agents.cli.maker import make_maker
+    from agents.rollout import Plan
+
+    makers = tuple(make_maker(spec, worker_count(workers)) for spec in agent or SCRIPTED)
+    summary, figures = roll(Plan(adopt_pack(pack, out), makers, trials, seed), out, workers)
+    if as_json:
+        print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
+    else:
+        print_results(figures)
+    complain(summary, out)
+
+
+def roll(plan: Plan, out: Path, workers: int) -> tuple[Summary, Results]:
+    """Roll out with a bar on stderr, and count."""
+    from agents.rollout import rollout as roll_out
+    from agents.run import Stored
+    from agents.summary import results
+
+    with progress("rollouts") as update:
+        summary = roll_out(plan, out, workers=worker_count(workers), progress=update)
+    with Stored(out) as run:
+        return summary, results(run)
+
+
+def complain(summary: Summary, out: Path) -> None:
+    """Fail when episodes were lost or not begun."""
+    if summary.failures:
+        raise Failed(
+            f"{summary.failures} episodes failed on our side and have no trajectory (table `failure` of {out / 'run.db'} says why); the same command tries them again"
+        )
+    if summary.skipped:
+        raise Failed(f"the budget is spent: {summary.skipped} episodes were not begun; the same command with more goes on from here")
+
+
+def adopt_pack(pack: Path, out: Path) -> Path:
+    """The run folder's own copy of the pack, made whole or not at all."""
+    own = out / "pack"
+    if own.is_dir() or pack.resolve() == own.resolve():
+        return own
+    if not pack.is_dir():
+        raise BadInput(f"{pack}: no pack here; write one with `synthtools generate --out {pack}`")
+    out.mkdir(parents=True, exist_ok=True)
+    part = out / f".pack.{os.getpid()}"
+    shutil.copytree(pack, part)
+    part.rename(own)
+    return own

@@ -1,0 +1,228 @@
+"""Datasets: the trajectories of a run as conversations that trainers take as they are.
+
+Two forms, because the two trainers differ. `train.jsonl` and `train.parquet` are what TRL's SFTTrainer
+takes: `arguments` is an object, `tools` a JSON string (tools differ from row to row, which no common Arrow
+type could hold), and in Parquet the arguments are of Arrow's JSON type, so that loading invents no nulls.
+`openai.jsonl` is OpenAI's fine-tuning format: `arguments` is JSON text, `tools` a list, and no other keys.
+
+`finish` stays the tool call that it was, and the conversation ends with it: that is what a student must do
+to end an episode here, and its outcome and what it is about would be lost in a sentence. A turn that was
+text alone is text again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from agents.run import Row, Stored
+from agents.trajectory import Step, Trajectory
+from envs.offer import Offers, briefing
+from synthtools.pack import Pack
+from synthtools.task import Task
+
+ROW_GROUP = 1000
+"""Rows of one Parquet row group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote."""
+
+    rows: int
+    files: Mapping[str, str]
+    """File name → SHA-256 of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the agent of a task was shown before it acted."""
+
+    briefing: str
+    request: str
+    tools: str
+    """JSON list of schemas."""
+
+
+def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> Exported:
+    """Write the run's valid, successful trajectories of the train split; with `everything` all of them, labelled, as `all.*`."""
+    out.mkdir(parents=True, exist_ok=True)
+    stem = "all" if everything else "train"
+    where = "TRUE" if everything else "valid AND success AND split = 'train'"
+    lessons = Lessons(pack)
+    parquet = importlib.util.find_spec("pyarrow") is not None
+    names = [f"{stem}.jsonl", *([f"{stem}.parquet"] if parquet else []), *([] if everything else ["openai.jsonl"])]
+    rows = 0
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(replacing(out / name)) for name in names}
+        columns = stack.enter_context(_parquet(files[f"{stem}.parquet"])) if parquet else _ignore
+        for row in run.rows(where):
+            trajectory = row.trajectory()
+            lesson = lessons[trajectory.task]
+            example = trl_example(row, trajectory, lesson)
+            files[f"{stem}.jsonl"].write(orjson.dumps(example, option=orjson.OPT_APPEND_NEWLINE))
+            columns(example)
+            if not everything:
+                files["openai.jsonl"].write(orjson.dumps(openai_example(trajectory, lesson), option=orjson.OPT_APPEND_NEWLINE))
+            rows += 1
+    return Exported(rows, {name: _digest(out / name) for name in names})
+
+
+class Lessons:
+    """The lessons of a pack's tasks."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._tasks: dict[str, Task] = {task.id: task for task in pack.tasks}
+        self._domains = pack.domains
+        self._offers = {name: Offers(domain, talks=False) for name, domain in pack.domains.items()}
+
+    def __getitem__(self, name: str) -> Lesson:
+        """The lesson of one task."""
+        task = self._tasks[name]
+        tools = self._offers[task.domain].without(task.withheld).text
+        return Lesson(briefing(self._domains[task.domain], task.start.now).rstrip(), task.request, tools)
+
+
+def trl_example(row: Row, trajectory: Trajectory, lesson: Lesson) -> dict[str, Any]:
+    """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside."""
+    return {
+        "messages": conversation(trajectory, lesson, _as_object),
+        "tools": lesson.tools,
+        **{"task": row.task, "agent": row.agent, "trial": row.trial, "domain": row.domain, "split": row.split, "kind": row.kind},
+        **{"success": row.success, "valid": row.valid, "reward": row.reward, "reason": row.verdict or row.reason},
+    }
+
+
+def openai_example(trajectory: Trajectory, lesson: Lesson) -> dict[str, Any]:
+    """One line for OpenAI's fine-tuning: `messages` and `tools`, nothing else."""
+    return {"messages": conversation(trajectory, lesson, _as_text), "tools": orjson.Fragment(lesson.tools)}
+
+
+def conversation(trajectory: Trajectory, lesson: Lesson, arguments: Callable[[Mapping[str, Any] | str], Any]) -> list[dict[str, Any]]:
+    """System, user, then the turns as they were; `arguments` gives a call's arguments the form a trainer wants."""
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": lesson.briefing},
+        {"role": "user", "content": lesson.request},
+    ]
+    steps = trajectory.steps
+    start = 0
+    while start < len(steps):
+        end = start
+        while end < len(steps) and steps[end].turn == steps[start].turn:
+            end += 1
+        messages += _turn(steps[start:end], start, arguments, last=end == len(steps) and trajectory.ending is not None)
+        start = end
+    return messages
+
+
+def _turn(steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str, Any] | str], Any], *, last: bool) -> Iterator[dict[str, Any]]:
+    """One turn's messages. Results of the last turn were never seen. Ids are nine letters and digits, which every chat template takes."""
+    if steps[0].spoken:
+        yield {"role": "assistant", "content": steps[0].text}
+        return
+    names = [f"call{number + offset:05d}" for offset in range(len(steps))]
+    calls = [
+        {"id": name, "type": "function", "function": {"name": step.call.name, "arguments": arguments(step.call.arguments)}}
+        for name, step in zip(names, steps, strict=True)
+    ]
+    yield {"role": "assistant", "content": steps[0].text, "tool_calls": calls}
+    if last:
+        return
+    for name, step in zip(names, steps, strict=True):
+        yield {"role": "tool", "tool_call_id": name, "name": step.call.name, "content": step.result.content}
+
+
+def _as_object(arguments: Mapping[str, Any] | str) -> Any:
+    """Arguments as an object; text that is none stays text, for it is what the agent sent."""
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        value = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        return arguments
+    return value if isinstance(value, dict) else arguments
+
+
+def _as_text(arguments: Mapping[str, Any] | str) -> str:
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the path's place, whole and synced, when the block ends well; else nothing is changed."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _parquet(file: IO[bytes]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Takes rows, writes them as Parquet in groups of `ROW_GROUP`."""
+    import pyarrow as pa  # an extra
+    import pyarrow.parquet as pq
+
+    plain, typed = _schema(pa, pa.string()), _schema(pa, pa.json_())
+    waiting: list[Mapping[str, Any]] = []
+    with pq.ParquetWriter(file, typed, compression="zstd") as writer:
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(waiting, schema=plain).cast(typed))
+            waiting.clear()
+
+        def take(example: Mapping[str, Any]) -> None:
+            waiting.append({**example, "messages": [_flat(message) for message in example["messages"]]})
+            if len(waiting) == ROW_GROUP:
+                flush()
+
+        yield take
+        if waiting:
+            flush()
+
+
+def _flat(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message with arguments as JSON text, which is how Arrow's JSON type stores them."""
+    if "tool_calls" not in message:
+        return message
+    calls = [
+        {**call, "function": {**call["function"], "arguments": orjson.dumps(call["function"]["arguments"]).decode()}}
+        for call in message["tool_calls"]
+    ]
+    return {**message, "tool_calls": calls}
+
+
+def _schema(pa: Any, arguments: Any) -> Any:
+    """The columns; `arguments` is the Arrow type of a call's arguments."""
+    text = pa.string()
+    call = pa.struct([("id", text), ("type", text), ("function", pa.struct([("name", text), ("arguments", arguments)]))])
+    message = pa.struct([("role", text), ("content", text), ("tool_calls", pa.list_(call)), ("tool_call_id", text), ("name", text)])
+    labels = [(name, text) for name in ("task", "agent")] + [("trial", pa.int64())] + [(name, text) for name in ("domain", "split", "kind")]
+    judged = [("success", pa.bool_()), ("valid", pa.bool_()), ("reward", pa.float64()), ("reason", text)]
+    return pa.schema([("messages", pa.list_(message)), ("tools", text), *labels, *judged])
+
+
+def _ignore(example: Mapping[str, Any]) -> None:
+    """Without pyarrow there is no Parquet."""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,240 @@
+"""A run: a folder whose `run.db` keeps every trajectory once, whatever kills the process that writes it."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import apsw
+import orjson
+
+from agents.trajectory import Trajectory, load_trajectory
+
+GROUP = 500
+"""Rows of one commit: what a kill can lose."""
+PATIENCE = 2.0
+"""Seconds after which a group that is not full is written all the same."""
+
+Key = tuple[str, str, str, int]
+"""(pack, task, agent, trial)."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS agent (identity TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS trajectory (
+  pack TEXT NOT NULL, task TEXT NOT NULL, agent TEXT NOT NULL, trial INTEGER NOT NULL,
+  domain TEXT NOT NULL, split TEXT NOT NULL, kind TEXT NOT NULL,
+  success INTEGER NOT NULL, valid INTEGER NOT NULL, reason TEXT NOT NULL, verdict TEXT NOT NULL,
+  reward REAL, calls INTEGER NOT NULL, errors INTEGER NOT NULL, tokens INTEGER NOT NULL,
+  record TEXT NOT NULL, seconds REAL NOT NULL,
+  PRIMARY KEY (pack, task, agent, trial)) STRICT;
+CREATE TABLE IF NOT EXISTS failure (
+  pack TEXT NOT NULL, task TEXT NOT NULL, agent TEXT NOT NULL, trial INTEGER NOT NULL, error TEXT NOT NULL,
+  PRIMARY KEY (pack, task, agent, trial)) STRICT;
+"""
+
+_LOSE = """
+INSERT OR REPLACE INTO failure SELECT ?1, ?2, ?3, ?4, ?5
+WHERE NOT EXISTS (SELECT 1 FROM trajectory WHERE pack = ?1 AND task = ?2 AND agent = ?3 AND trial = ?4)
+"""
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used as asked; the message is one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of trajectories."""
+
+    pack: str
+    task: str
+    agent: str
+    trial: int
+    domain: str
+    split: str
+    kind: str
+    success: bool
+    valid: bool
+    reason: str
+    """Why it did not succeed; empty when it did."""
+    verdict: str
+    """Why it is not valid; empty when it is."""
+    reward: float | None
+    calls: int
+    errors: int
+    tokens: int
+    record: str
+    """The trajectory as `dump_trajectory` wrote it."""
+    seconds: float
+    """Of playing and validating; kept apart from the record, and never exported."""
+
+    @property
+    def key(self) -> Key:
+        """Its primary key."""
+        return (self.pack, self.task, self.agent, self.trial)
+
+    def trajectory(self) -> Trajectory:
+        """The record, read."""
+        return load_trajectory(self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An episode that our side lost: it has no trajectory, no score, and is tried again on resuming."""
+
+    pack: str
+    task: str
+    agent: str
+    trial: int
+    error: str
+
+
+class Run:
+    """The one writer of a run folder. Making it creates the folder, or goes on with one made with equal settings."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], agents: Mapping[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._lock = _lock(folder)
+        self._db = apsw.Connection(str(folder / "run.db"))
+        self._waiting: list[tuple[Any, ...]] = []
+        self._committed = time.monotonic()
+        try:
+            self._open(settings, agents)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, settings: Mapping[str, Any], agents: Mapping[str, str]) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000")
+        with self._db:
+            self._db.execute(_TABLES)
+            stored = dict(self._db.execute("SELECT name, value FROM setting"))
+            asked = {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for name, value in settings.items()}
+            if stored and stored != asked:
+                raise RunError(_difference(self.folder, stored, asked))
+            self._db.executemany("INSERT OR IGNORE INTO setting VALUES (?, ?)", sorted(asked.items()))
+            self._db.executemany("INSERT OR IGNORE INTO agent VALUES (?, ?)", sorted(agents.items()))
+
+    def stored(self) -> set[Key]:
+        """The keys of the trajectories that are safe on disk."""
+        return set(self._db.execute("SELECT pack, task, agent, trial FROM trajectory"))
+
+    def add(self, rows: Sequence[Row], failures: Sequence[Failure] = ()) -> None:
+        """Keep these; they are on disk when the group is full, or at `close`."""
+        self._waiting += [_values(row) for row in rows]
+        if failures:
+            with self._db:
+                self._db.executemany(_LOSE, [_failure_values(item) for item in failures])
+        if len(self._waiting) >= GROUP or time.monotonic() - self._committed > PATIENCE:
+            self.commit()
+
+    def lost(self) -> int:
+        """How many episodes have a failure and no trajectory, once all is written."""
+        self.commit()
+        return int(self._db.execute("SELECT COUNT(*) FROM failure").fetchone()[0])
+
+    def commit(self) -> None:
+        """Write the waiting group in one transaction."""
+        if not self._waiting:
+            return
+        with self._db:
+            self._db.executemany(f"INSERT OR IGNORE INTO trajectory VALUES ({', '.join('?' * 17)})", self._waiting)
+            keys = [values[:4] for values in self._waiting]
+            self._db.executemany("DELETE FROM failure WHERE pack = ? AND task = ? AND agent = ? AND trial = ?", keys)
+        self._waiting.clear()
+        self._committed = time.monotonic()
+
+    def close(self) -> None:
+        """Write what waits and let go of the folder; may be called twice."""
+        try:
+            self.commit()
+        finally:
+            self._db.close()
+            self._lock.close()
+
+    def __enter__(self) -> Run:
+        """The run itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close."""
+        self.close()
+
+
+class Stored:
+    """A run folder opened for reading; a writer may be at work in it."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "run.db"
+        if not path.is_file():
+            raise RunError(f"{folder}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote")
+        self.folder = folder
+        try:
+            self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            self.settings: dict[str, Any] = {
+                name: orjson.loads(value) for name, value in self._db.execute("SELECT name, value FROM setting ORDER BY name")
+            }
+            self.agents: dict[str, str] = dict(self._db.execute("SELECT identity, name FROM agent ORDER BY identity"))
+        except apsw.Error as error:
+            raise RunError(f"{path}: is not a run's database: {error}") from None
+
+    def rows(self, where: str = "TRUE") -> Iterator[Row]:
+        """The trajectories ordered by key, narrowed by SQL over the table's columns."""
+        query = f"SELECT * FROM trajectory WHERE {where} ORDER BY pack, task, agent, trial"
+        for values in self._db.execute(query):
+            yield Row(*values[:7], bool(values[7]), bool(values[8]), *values[9:])
+
+    def failures(self) -> list[Failure]:
+        """The episodes that were lost and not yet made up for."""
+        return [Failure(*values) for values in self._db.execute("SELECT * FROM failure ORDER BY pack, task, agent, trial")]
+
+    def table(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of one query, for summaries."""
+        return list(self._db.execute(sql))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def __enter__(self) -> Stored:
+        """The stored run itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close."""
+        self.close()
+
+
+def _lock(folder: Path) -> IO[bytes]:
+    file = (folder / "run.lock").open("wb")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise RunError(f"{folder}: another process is writing to this run; wait for it, or give another --out") from None
+    return file
+
+
+def _difference(folder: Path, stored: Mapping[str, str], asked: Mapping[str, str]) -> str:
+    name = next(name for name in sorted({*stored, *asked}) if stored.get(name) != asked.get(name))
+    return (
+        f"{folder}: this run was made with {name} = {stored.get(name, 'nothing')}, not {asked.get(name, 'nothing')}; "
+        "give the same settings to go on with it, or another --out"
+    )
+
+
+def _values(row: Row) -> tuple[Any, ...]:
+    return (
+        *(row.pack, row.task, row.agent, row.trial, row.domain, row.split, row.kind, int(row.success), int(row.valid), row.reason),
+        *(row.verdict, row.reward, row.calls, row.errors, row.tokens, row.record, row.seconds),
+    )
+
+
+def _failure_values(item: Failure) -> tuple[Any, ...]:
+    return (item.pack, item.task, item.agent, item.trial, item.error)

@@ -1,0 +1,130 @@
+"""A trajectory: the record of one episode, as it is stored, replayed and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from synthtools.goal import Change, Changes, Ending
+from synthtools.tool import ToolCall, ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call, its result, and the turn of the agent that it belongs to."""
+
+    turn: int
+    """From 0; the calls of one turn were made together, in order."""
+    call: ToolCall
+    result: ToolResult
+    text: str = ""
+    """What the turn said beside its calls; kept on the turn's first step."""
+    tokens: int = 0
+    """Tokens that the turn's completion took; kept on the turn's first step."""
+    spoken: bool = False
+    """The turn was text alone, which counts as `finish` with that text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One episode of one agent at one task. It holds no time of day and no duration."""
+
+    pack: str
+    """Digest of the pack that the task is from."""
+    task: str
+    domain: str
+    agent: str
+    """The agent's identity: model, prompt and sampling settings included."""
+    trial: int
+    seed: int
+    steps: tuple[Step, ...]
+    ending: Ending | None
+    """How the agent finished; None when a limit ended the episode."""
+    success: bool
+    reason: str
+    """What was nearest at fault; empty on success."""
+    reward: float | None
+    """The sum over the episode; None when it was not scored."""
+    changes: Changes
+    """The net change of the world since the start."""
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What tells it from every other trajectory."""
+        return (self.pack, self.task, self.agent, self.trial)
+
+    @property
+    def errors(self) -> int:
+        """How many of its calls failed."""
+        return sum(step.result.error is not None for step in self.steps)
+
+
+def dump_trajectory(trajectory: Trajectory) -> bytes:
+    """Canonical JSON: keys in order, no spaces, defaults of steps left out; arguments keep the order they came in."""
+    ending = trajectory.ending
+    return orjson.dumps(
+        {
+            "agent": trajectory.agent,
+            "changes": [[change.table, change.op, change.key, change.before, change.after] for change in trajectory.changes],
+            "domain": trajectory.domain,
+            "ending": None if ending is None else {"about": ending.about, "answer": ending.answer, "outcome": ending.outcome},
+            "pack": trajectory.pack,
+            "reason": trajectory.reason,
+            "reward": trajectory.reward,
+            "seed": trajectory.seed,
+            "steps": [_step_data(step) for step in trajectory.steps],
+            "success": trajectory.success,
+            "task": trajectory.task,
+            "trial": trajectory.trial,
+        }
+    )
+
+
+def load_trajectory(record: bytes | str) -> Trajectory:
+    """The trajectory that `dump_trajectory` wrote; ValueError, KeyError or TypeError when it is not one."""
+    data = orjson.loads(record)
+    ending = data["ending"]
+    return Trajectory(
+        pack=data["pack"],
+        task=data["task"],
+        domain=data["domain"],
+        agent=data["agent"],
+        trial=data["trial"],
+        seed=data["seed"],
+        steps=tuple(_step(step) for step in data["steps"]),
+        ending=None if ending is None else Ending(**ending),
+        success=data["success"],
+        reason=data["reason"],
+        reward=data["reward"],
+        changes=tuple(Change(*change) for change in data["changes"]),
+    )
+
+
+def _step_data(step: Step) -> dict[str, Any]:
+    call, result = step.call, step.result
+    data: dict[str, Any] = {"arguments": call.arguments, "content": result.content, "name": call.name, "turn": step.turn}
+    if result.error is not None:
+        data["error"] = result.error
+    if result.reason:
+        data["reason"] = result.reason
+    if step.text:
+        data["text"] = step.text
+    if step.tokens:
+        data["tokens"] = step.tokens
+    if step.spoken:
+        data["spoken"] = True
+    return data
+
+
+def _step(data: Mapping[str, Any]) -> Step:
+    return Step(
+        turn=data["turn"],
+        call=ToolCall(data["name"], data["arguments"]),
+        result=ToolResult(data["content"], data.get("error"), data.get("reason", "")),
+        text=data.get("text", ""),
+        tokens=data.get("tokens", 0),
+        spoken=data.get("spoken", False),
+    )

@@ -1,0 +1,65 @@
+"""Validation: a trajectory is true when replaying its calls in a fresh world gives what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.trajectory import Trajectory
+from envs import ToolEnv
+from envs.worlds import worlds_of
+from synthtools.domain import Domain
+from synthtools.task import Task
+
+Reason = Literal["", "task", "call", "result", "ending", "changes", "success", "reward"]
+"""What is not as the record says: the task it names, a call that cannot have gone so, a result's content, how it ended, the final state…"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of validating one trajectory."""
+
+    valid: bool
+    reason: Reason = ""
+    detail: str = ""
+    """Where, for people: the number of the call, and what was replayed instead."""
+
+
+def validate(trajectory: Trajectory, domain: Domain, task: Task) -> Verdict:
+    """Replay in a world of its own and compare every result, the net change, the ending and the reward."""
+    env = ToolEnv(worlds_of([task], {domain.name: domain}))
+    try:
+        return replay(trajectory, task, env)
+    finally:
+        env.close()
+
+
+def replay(trajectory: Trajectory, task: Task, env: ToolEnv) -> Verdict:
+    """Validate in a given environment over the task's domain, with the reward that the trajectory was scored by."""
+    if (trajectory.task, trajectory.domain) != (task.id, task.domain):
+        return Verdict(False, "task", f"{trajectory.task} of {trajectory.domain} is not {task.id} of {task.domain}")
+    env.reset(seed=trajectory.seed, options={"task": task})
+    reward, over = 0.0, False
+    for number, step in enumerate(trajectory.steps):
+        if over:
+            return Verdict(False, "call", f"call {number} comes after the end")
+        _, gained, terminated, truncated, _ = env.step(step.call)
+        reward, over = reward + float(gained), terminated or truncated
+        result = env.calls[-1][1]
+        if result != step.result:
+            kind: Reason = "result" if (result.error, result.reason) == (step.result.error, step.result.reason) else "call"
+            return Verdict(False, kind, f"call {number} ({step.call.name}) gives {result.content[:200]}")
+    return _compare(trajectory, env, reward, over)
+
+
+def _compare(trajectory: Trajectory, env: ToolEnv, reward: float, over: bool) -> Verdict:
+    if not over or env.ending != trajectory.ending:
+        return Verdict(False, "ending", "the episode does not end there" if not over else f"ends with {env.ending}")
+    if env.backend.changes() != trajectory.changes:
+        return Verdict(False, "changes", "the net change of the world is another")
+    judgement = env.judgement
+    if (judgement.success, judgement.reason) != (trajectory.success, trajectory.reason):
+        return Verdict(False, "success", f"judged {judgement.success} {judgement.reason}".rstrip())
+    if trajectory.reward is not None and trajectory.reward != reward:
+        return Verdict(False, "reward", f"earns {reward}")
+    return Verdict(True)

@@ -1,0 +1,262 @@
+"""A goal in a world, as a Gymnasium environment: one step is one tool call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import gymnasium
+from gymnasium.error import ResetNeeded
+
+from envs.faults import Faults
+from envs.offer import Offer, briefing
+from envs.reward import Reward, Shaping
+from envs.spaces import Action, CallSpace, UnicodeSpace, as_call
+from envs.transcript import write_transcript
+from envs.users import RESPOND, User, respond
+from envs.worlds import Worlds, as_worlds
+from synthtools.backend import Backend, LocalBackend, Snapshot
+from synthtools.domain import Domain
+from synthtools.finish import parse_finish
+from synthtools.goal import Changes, Ending, Judgement, judge, potential
+from synthtools.pack import Pack
+from synthtools.task import Task
+from synthtools.tool import ToolCall, ToolResult
+
+MAX_STEPS = 30
+_UNFINISHED = Judgement(False, "no_ending")
+_ENDED = '{"finished":true}'
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """All that an episode is, besides the environment's settings."""
+
+    task: Task
+    snapshot: Snapshot
+    calls: tuple[tuple[ToolCall, ToolResult], ...]
+    ending: Ending | None
+    judgement: Judgement
+    terminated: bool
+    truncated: bool
+    shaping: Shaping
+
+
+class ToolEnv(gymnasium.Env[str, Action]):
+    """An agent works in a world of tools until it calls `finish` or runs out of steps.
+
+    Observations are text: the day, the policies and the request at first, then the JSON result of each call. `reset`'s info holds
+    `task_id`, `domain` and `tools` (JSON text of the schemas that `tools` lists); a step's holds `error` and `reason` of a call that
+    came to an error, and at the end `success` and `judgement` (what is nearest at fault, or empty).
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
+
+    task: Task
+    """The episode's task; agents are not shown it."""
+    domain: Domain
+    backend: Backend
+    ending: Ending | None
+    """What the agent finished with; None until it does."""
+    judgement: Judgement
+
+    def __init__(
+        self,
+        worlds: Worlds | Pack,
+        *,
+        reward: Reward = "success",
+        max_steps: int = MAX_STEPS,
+        render_mode: str | None = None,
+        user: User | None = None,
+        faults: Faults | None = None,
+    ) -> None:
+        """Raises ValueError for an unknown reward or render mode, and for fewer than two steps."""
+        if max_steps < 2:
+            raise ValueError(f"max_steps is {max_steps}: an episode needs at least 2 steps")
+        if not callable(reward) and reward not in ("success", "shaped"):
+            raise ValueError(f"reward is {reward!r}: it can be 'success', 'shaped' or a function")
+        if render_mode not in (None, "ansi"):
+            raise ValueError(f"render_mode is {render_mode!r}: it can be 'ansi' or None")
+        self.worlds = as_worlds(worlds)
+        self.reward, self.max_steps, self.render_mode = reward, max_steps, render_mode
+        self.user, self.faults = user, faults
+        self.observation_space = UnicodeSpace()
+        self.calls: list[tuple[ToolCall, ToolResult]] = []
+        """The episode's calls and their results so far."""
+        self.terminated = self.truncated = False
+        self._backends: dict[str, Backend] = {}
+        self._begun = False
+        self._over = True
+        self._changes: Changes | None = None
+        """The net change; None: not known since the last call that may have changed it."""
+        self._shaping = Shaping(0.0)
+        self.action_space = CallSpace(self.worlds.offers(self.worlds.names[0], user is not None).without(()).tools)
+
+    @property
+    def tools(self) -> tuple[Mapping[str, Any], ...]:
+        """Schemas of the tools that the agent has, in the form that chat models take. Shared between episodes: read only."""
+        return self._offer.tools
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Begin an episode. Options: `task` (a Task or its id; else one is drawn) or `difficulty` (for this draw alone)."""
+        super().reset(seed=seed)
+        task = self._choose(options) if options else self.worlds.draw(self.np_random)
+        if self.user is not None:
+            self.user.begin(task)
+        if self.faults is not None:
+            self.faults.begin(task)
+        self._enter(task)
+        self.backend.reset(task.start)
+        self.calls = []
+        self.ending, self.judgement = None, _UNFINISHED
+        self.terminated = self.truncated = self._over = False
+        self._changes = ()
+        if self.reward == "shaped":
+            self._shaping = Shaping(potential(task.goal, (), self.domain))
+        opening = briefing(self.domain, task.start.now) if task.start.now else self._offers.briefing
+        return f"{opening}\n{task.request}", {"task_id": task.id, "domain": task.domain, "tools": self._offer.text}
+
+    def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Make one call. Whatever the agent passes is answered, and never raises; ResetNeeded before the first reset."""
+        if self._over:
+            return self._after_the_end()
+        call = action if type(action) is ToolCall and type(action.name) is str and type(action.arguments) in (dict, str) else as_call(action)
+        result = self._special(call) if call.name in self._offer.special else self.backend.call(call)
+        self.calls.append((call, result))
+        if not self.terminated and len(self.calls) >= self.max_steps:
+            self.truncated = self._over = True
+        reward = (1.0 if self.judgement.success else 0.0) if self.reward == "success" else self._score(call, result)
+        info: dict[str, Any] = {} if result.error is None else {"error": result.error, "reason": result.reason}
+        if self._over:
+            info["success"], info["judgement"] = self.judgement.success, self.judgement.reason
+        return result.content, reward, self.terminated, self.truncated, info
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The episode so far as a person reads it, where the render mode is `ansi`."""
+        if self.render_mode != "ansi":
+            return None
+        if not self._begun:
+            raise ResetNeeded("render before reset")
+        return write_transcript(self.task, self.calls, self.judgement if self._over else None)
+
+    def close(self) -> None:
+        """Let go of the worlds."""
+        for backend in self._backends.values():
+            backend.close()
+        self._backends = {}
+        self._begun, self._over = False, True
+
+    def fork(self) -> ToolEnv:
+        """An independent environment at the same moment: what happens in one is not seen in the other."""
+        other = ToolEnv(
+            self.worlds,
+            reward=self.reward,
+            max_steps=self.max_steps,
+            render_mode=self.render_mode,
+            user=deepcopy(self.user),
+            faults=deepcopy(self.faults),
+        )
+        other.spec = self.spec
+        other.action_space = deepcopy(self.action_space)
+        other.observation_space = deepcopy(self.observation_space)
+        other._np_random, other._np_random_seed = deepcopy(self._np_random), self._np_random_seed
+        if self._begun:
+            other._resume(self._moment())
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("worlds", "reward", "max_steps", "render_mode", "user", "faults", "spec")
+        state = {name: getattr(self, name) for name in (*kept, "action_space", "observation_space", "_np_random", "_np_random_seed")}
+        return {**state, "moment": self._moment() if self._begun else None}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        state = dict(state)
+        moment, spec = state.pop("moment"), state.pop("spec")
+        spaces_and_chance = {name: state.pop(name) for name in ("action_space", "observation_space", "_np_random", "_np_random_seed")}
+        ToolEnv.__init__(self, state.pop("worlds"), **state)
+        self.__dict__.update(spaces_and_chance, spec=spec)
+        if moment is not None:
+            self._resume(moment)
+
+    def _choose(self, options: Mapping[str, Any]) -> Task:
+        strangers = sorted(set(options) - {"task", "difficulty"})
+        if strangers:
+            raise ValueError(f"unknown option {strangers[0]!r}: an episode takes `task` or `difficulty`")
+        task = options.get("task")
+        if task is None:
+            return self.worlds.draw(self.np_random, options.get("difficulty"))
+        return task if isinstance(task, Task) else self.worlds.find(task)
+
+    def _enter(self, task: Task) -> None:
+        """Turn to the task's domain, with the tools of its agent and a backend to reset."""
+        self.task = task
+        self._offers = self.worlds.offers(task.domain, self.user is not None)
+        self._offer: Offer = self._offers.without(task.withheld)
+        self.domain = self._offers.domain
+        self.action_space.tools = self._offer.tools
+        backend = self._backends.get(task.domain)
+        if backend is None:
+            backend = self._backends[task.domain] = LocalBackend(self.domain)
+        self.backend = backend if self.faults is None else self.faults.around(backend)
+        self._begun = True
+
+    def _special(self, call: ToolCall) -> ToolResult:
+        """The result of a call that does not reach the backend: a tool withheld, `respond` or `finish`."""
+        if call.name in self._offer.withheld:
+            return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {call.name!r}."), "unknown_tool")
+        if call.name == RESPOND.name and self.user is not None:
+            return respond(self.user, call.arguments, self.domain)
+        ending = parse_finish(call.arguments, self._offer.finish)
+        if isinstance(ending, ToolResult):
+            return ending
+        self.ending = ending
+        self.judgement = judge(self.task.goal, self._net(), ending, self.domain)
+        self.terminated = self._over = True
+        return ToolResult(_ENDED)
+
+    def _after_the_end(self) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        if not self._begun:
+            raise ResetNeeded("step before reset")
+        content = self.domain.surface.error_content("episode_done", "The episode is over.")
+        return content, 0.0, self.terminated, self.truncated, {"error": "episode_done", "reason": ""}
+
+    def _net(self) -> Changes:
+        if self._changes is None:
+            self._changes = self.backend.changes()
+        return self._changes
+
+    def _score(self, call: ToolCall, result: ToolResult) -> float:
+        """The reward of a step, where it is not success alone."""
+        tool = self.domain.tools.get(call.name)
+        if call.name not in self._offer.special and (tool is None or not tool.read_only):
+            self._changes = None
+        if callable(self.reward):
+            return float(self.reward(self.task, self._net(), self.ending, result))
+        if self._over:
+            return self._shaping.advance(float(self.judgement.success), result.error is not None)
+        level = potential(self.task.goal, self._net(), self.domain) - self._shaping.start
+        return self._shaping.advance(level, result.error is not None)
+
+    def _moment(self) -> Moment:
+        return Moment(
+            task=self.task,
+            snapshot=self.backend.snapshot(),
+            calls=tuple(self.calls),
+            ending=self.ending,
+            judgement=self.judgement,
+            terminated=self.terminated,
+            truncated=self.truncated,
+            shaping=replace(self._shaping),
+        )
+
+    def _resume(self, moment: Moment) -> None:
+        self._enter(moment.task)
+        self.backend.reset(moment.snapshot)
+        self.calls = list(moment.calls)
+        self.ending, self.judgement = moment.ending, moment.judgement
+        self.terminated, self.truncated = moment.terminated, moment.truncated
+        self._over = moment.terminated or moment.truncated
+        self._changes = None
+        self._shaping = replace(moment.shaping)

@@ -1,0 +1,73 @@
+"""What the agent of a task is given besides the request: the opening words and the tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from envs.users import RESPOND
+from synthtools.domain import Domain
+from synthtools.finish import FinishTool, finish_tool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The tools of one task, ready to be handed out."""
+
+    tools: tuple[Mapping[str, Any], ...]
+    """Schemas in the form that chat models take, `finish` last. Shared between episodes: read only."""
+    text: str
+    """The same as JSON text."""
+    finish: FinishTool
+    withheld: frozenset[str]
+    """Shown names of tools that the domain has and this agent has not."""
+    special: frozenset[str]
+    """Names that never reach the backend."""
+
+
+class Offers:
+    """Makes a domain's offers, one for each set of withheld tools, and remembers them."""
+
+    def __init__(self, domain: Domain, talks: bool) -> None:
+        self.domain = domain
+        self.talks = talks
+        """Whether there is a user to talk to."""
+        self.briefing = briefing(domain)
+        """The opening words of episodes that begin at the domain's own hour."""
+        self._schemas = {tool.key: tool.schema() for tool in domain.tools.values()}
+        self._texts = {key: orjson.dumps(schema).decode() for key, schema in self._schemas.items()}
+        self._made: dict[tuple[str, ...], Offer] = {}
+
+    def without(self, withheld: tuple[str, ...]) -> Offer:
+        """What an agent is given that lacks the tools of these keys."""
+        if withheld not in self._made:
+            self._made[withheld] = self._make(withheld)
+        return self._made[withheld]
+
+    def _make(self, withheld: tuple[str, ...]) -> Offer:
+        finish = finish_tool(self.domain, withheld)
+        last = [RESPOND.schema(), finish.schema()] if self.talks else [finish.schema()]
+        keys = [key for key in self._schemas if key not in withheld]
+        texts = [*(self._texts[key] for key in keys), *(orjson.dumps(schema).decode() for schema in last)]
+        barred = frozenset(self.domain.tool(key).name for key in withheld)
+        return Offer(
+            tools=(*(self._schemas[key] for key in keys), *last),
+            text=f"[{','.join(texts)}]",
+            finish=finish,
+            withheld=barred,
+            special=barred | {str(schema["function"]["name"]) for schema in last},
+        )
+
+
+def briefing(domain: Domain, now: str = "") -> str:
+    """The words before every request: the day and hour, and the domain's policies. `now`: ISO date-time, if not the domain's own."""
+    now = now or domain.now
+    return f"Today is {now[:10]}; it is {now[11:16]}.\n\nPolicies:\n{_listed(domain)}\n"
+
+
+def _listed(domain: Domain) -> str:
+    lines: Iterable[str] = (f"- {name}: {policy.text}" for name, policy in domain.policies.items())
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Worlds of synthetic tools: what can be done, what it changes, and what success means."""

@@ -1,0 +1,138 @@
+"""A backend executes tool calls against a world; the local one runs in process on SQLite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import apsw
+
+from synthtools.domain import Domain
+from synthtools.execute import MAX_RESULT_BYTES, ToolProgram
+from synthtools.goal import Changes
+from synthtools.populate import DEFAULT_ROWS, world_image
+from synthtools.tool import ToolCall, ToolResult
+from synthtools.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A moment of an episode: the start's identity, the net change so far, the clock and the id counters."""
+
+    domain: str
+    """The domain's digest."""
+    world: int
+    """Which start world."""
+    setup: tuple[str, ...] = ()
+    """SQL run on the start world before the episode begins; not part of its net change."""
+    delta: bytes = b""
+    """Net change since the episode's start, as a SQLite changeset; empty at the start itself."""
+    now: str = ""
+    """The world's clock, ISO date-time; empty: the domain's own start."""
+    counters: tuple[tuple[str, int], ...] = ()
+    """entity → ids given out so far."""
+
+
+class Backend(Protocol):
+    """Executes tool calls. Never raises for the agent's mistakes."""
+
+    def reset(self, start: Snapshot) -> None:
+        """Begin at a start, or go on from a mid-episode snapshot."""
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """Execute one call; a failed call has changed nothing."""
+
+    def snapshot(self) -> Snapshot:
+        """This moment, to `reset` to later, in this backend or another."""
+
+    def changes(self) -> Changes:
+        """The net change since the episode's start, also in a fork."""
+
+    def close(self) -> None:
+        """Let go of connections; may be called twice."""
+
+
+class LocalBackend:
+    """Compiled domains, in this process: one open connection a start world, episodes rolled back rather than rebuilt."""
+
+    def __init__(self, domain: Domain, *, rows: int = DEFAULT_ROWS) -> None:
+        self.domain = domain
+        self.rows = rows
+        self._programs = programs(domain)
+        self._worlds: dict[int, World] = {}
+        self._start: Snapshot | None = None
+        self._log: list[ToolCall] = []
+        self.world: World
+
+    def reset(self, start: Snapshot) -> None:
+        """Begin at a start, or go on from a mid-episode snapshot. Raises ValueError for another domain's."""
+        if start.domain != self.domain.digest:
+            raise ValueError(f"a snapshot of another domain, or of another version of {self.domain.name}")
+        world = self._worlds.get(start.world)
+        if world is None:
+            world = self._worlds[start.world] = World(self.domain, world_image(self.domain, start.world, self.rows))
+        world.begin(start.setup)
+        if start.delta or start.now or start.counters:
+            world.apply(start.delta, start.now, dict(start.counters))
+        self.world = world
+        self._start = start
+        self._log.clear()
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """Execute one call; a failed call has changed nothing."""
+        program = self._programs.get(call.name)
+        if program is None:
+            return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {_shown(call.name)}."), "unknown_tool")
+        try:
+            result = program.run(self.world, call.arguments)
+        except (apsw.InterruptError, apsw.TooBigError, apsw.FullError):
+            self._restore()
+            return ToolResult(self.domain.surface.error_content("limit", "The call took more than a call may take."), "limit")
+        if len(result.content) > MAX_RESULT_BYTES:
+            self._restore()
+            return ToolResult(self.domain.surface.error_content("limit", "The result is too long; ask for less."), "limit")
+        if result.error is None and not program.tool.read_only:
+            self._log.append(call)
+        return result
+
+    def _restore(self) -> None:
+        """After a call that was stopped: the episode's start again, and the calls that had succeeded."""
+        log, start = tuple(self._log), self._start
+        if start is None:
+            raise RuntimeError("no episode")
+        self.reset(start)
+        for call in log:
+            self.call(call)
+
+    def snapshot(self) -> Snapshot:
+        """This moment, to `reset` to later, in this backend or another."""
+        if self._start is None:
+            raise RuntimeError("no episode: reset first")
+        world = self.world
+        return replace(self._start, delta=world.delta(), now=world.now, counters=tuple(sorted(world.counters.items())))
+
+    def changes(self) -> Changes:
+        """The net change since the episode's start, also in a fork."""
+        return self.world.changes()
+
+    def close(self) -> None:
+        """Let go of connections; may be called twice."""
+        for world in self._worlds.values():
+            world.close()
+        self._worlds.clear()
+
+
+def _shown(name: object) -> str:
+    text = str(name)[:60]
+    return repr("".join(c if c.isprintable() else "?" for c in text))
+
+
+_programs: dict[str, dict[str, ToolProgram]] = {}
+
+
+def programs(domain: Domain) -> dict[str, ToolProgram]:
+    """A domain's tools made ready to run, by shown name; made once a process."""
+    made = _programs.get(domain.digest)
+    if made is None:
+        made = _programs[domain.digest] = {name: ToolProgram(domain, tool) for name, tool in domain.tools.items()}
+    return made

@@ -1,0 +1,204 @@
+"""Execute one tool in one world: guards, effects in a savepoint, invariants of what was touched, the result as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import apsw
+import orjson
+
+from synthtools.arguments import ArgumentError, ArgumentParser
+from synthtools.domain import Domain
+from synthtools.sql import substitute
+from synthtools.tool import Let, Returns, Tool, ToolResult
+from synthtools.world import World
+
+MAX_LOOPS = 200
+MAX_RESULT_BYTES = 262_144
+
+
+class InvariantBroken(RuntimeError):
+    """Our bug: a world no longer holds what a domain says always holds."""
+
+
+class ToolProgram:
+    """One tool made ready to run in any world of its domain."""
+
+    __slots__ = ("_checks", "_domain", "_effects", "_for_each", "_guard_sql", "_lets", "_messages", "_new_ids", "_parser", "_plain", "_returns", "tool")
+
+    def __init__(self, domain: Domain, tool: Tool) -> None:
+        program = tool.program
+        self.tool = tool
+        self._domain = domain
+        self._parser = ArgumentParser(tool)
+        self._lets = program.lets
+        self._guard_sql = program.guard_sql
+        names = frozenset(tool.parameters["properties"]) | {f"{let.name}__{c}" for let in program.lets for c in let.columns} | {"now", "today"}
+        self._messages = tuple((g.error, tuple(substitute(g.message, names))) for g in program.guards)
+        self._effects = program.effects
+        self._for_each = program.for_each
+        self._new_ids = program.new_ids
+        self._checks = make_checks(domain, program.checks)
+        self._returns = tuple((key, r, _renderer(r, domain.surface.money)) for key, r in program.returns.items())
+        self._plain = len(self._returns) == 1 and self._returns[0][0] == ""
+
+    def run(self, world: World, arguments: Mapping[str, Any] | str) -> ToolResult:
+        """One call. The agent's mistakes come back as results; an exception is our bug."""
+        try:
+            scope = self._parser.parse(arguments)
+        except ArgumentError as error:
+            return self._error(error.kind, error.kind, error.message)
+        world.ticks = 0
+        scope["now"] = now = world.now
+        scope["today"] = now[:10]
+        if not self._effects:
+            return self._read(world, scope)
+        connection = world.connection
+        counters = world.counters.copy() if self._new_ids else None
+        connection.execute("SAVEPOINT call")
+        world.touched.clear()
+        try:
+            result = self._write(world, scope)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK TO call")
+                connection.execute("RELEASE call")
+            if counters is not None:
+                world.counters = counters
+            raise
+        if result.error is not None:
+            connection.execute("ROLLBACK TO call")
+            if counters is not None:
+                world.counters = counters
+        connection.execute("RELEASE call")
+        return result
+
+    def _read(self, world: World, scope: dict[str, Any]) -> ToolResult:
+        refusal = self._refusal(world.connection, scope)
+        return refusal if refusal is not None else ToolResult(self._result(world.connection, scope))
+
+    def _write(self, world: World, scope: dict[str, Any]) -> ToolResult:
+        connection = world.connection
+        refusal = self._refusal(connection, scope)
+        if refusal is not None:
+            return refusal
+        try:
+            self.run_effects(connection, scope)
+        except apsw.ConstraintError as error:
+            return self._error("refused", "constraint", _constraint(error))
+        if world.touched and self._checks:
+            for table, (sql, invariants) in self._checks.items():
+                if table in world.touched:
+                    broken = connection.execute(sql, {"touched": orjson.dumps(world.touched[table]).decode()}).get
+                    if broken >= 0:
+                        return self._error("refused", *invariants[broken])
+        return ToolResult(self._result(connection, scope))
+
+    def scope(self, connection: apsw.Connection, scope: dict[str, Any]) -> None:
+        """Add the `let` rows to the scope."""
+        for let in self._lets:
+            _bring(connection, let, scope)
+
+    def _refusal(self, connection: apsw.Connection, scope: dict[str, Any]) -> ToolResult | None:
+        for let in self._lets:
+            _bring(connection, let, scope)
+        if self._guard_sql:
+            failed = connection.execute(self._guard_sql, scope).get
+            if failed >= 0:
+                code, parts = self._messages[failed]
+                message = "".join(text if kind == "text" else str(scope[text]) for kind, text in parts)
+                return self._error("refused", code, message)
+        return None
+
+    def run_effects(self, connection: apsw.Connection, scope: dict[str, Any]) -> None:
+        """The effects, whatever the guards say: for calls they let through, and for the audit's forced effect."""
+        if self._for_each is None:
+            for sql in self._effects:
+                connection.execute(sql, scope)
+            return
+        rows = connection.execute(self._for_each.sql, scope).fetchmany(MAX_LOOPS)
+        for row in rows:
+            for column, value in zip(self._for_each.columns, row, strict=True):
+                scope[f"{self._for_each.name}__{column}"] = value
+            for sql in self._effects:
+                connection.execute(sql, scope)
+
+    def _result(self, connection: apsw.Connection, scope: dict[str, Any]) -> str:
+        if self._plain:
+            _, returns, render = self._returns[0]
+            value = render(connection.execute(returns.sql, scope).fetchall())
+        else:
+            value = {key: render(connection.execute(r.sql, scope).fetchall()) for key, r, render in self._returns}
+        return orjson.dumps(value).decode()
+
+    def _error(self, kind: Any, code: str, message: str) -> ToolResult:
+        return ToolResult(self._domain.surface.error_content(code, message), kind, code if kind == "refused" else "")
+
+
+def _bring(connection: apsw.Connection, let: Let, scope: dict[str, Any]) -> None:
+    rows = connection.execute(let.sql, scope).fetchall()
+    if len(rows) > 1:
+        raise InvariantBroken(f"let {let.name}: {len(rows)} rows where one was meant")
+    row = rows[0] if rows else (None,) * len(let.columns)
+    name = let.name
+    for column, value in zip(let.columns, row, strict=True):
+        scope[f"{name}__{column}"] = value
+
+
+def _constraint(error: apsw.ConstraintError) -> str:
+    return "The database refused the change: " + str(error).partition(": ")[2].split(":")[0].replace("constraint failed", "a constraint failed") + "."
+
+
+def _renderer(returns: Returns, money: str) -> Callable[[list[tuple[Any, ...]]], Any]:
+    """How the rows of a query become JSON values."""
+    columns = returns.columns
+    amount = _as_text if money == "text" else _as_number
+    special = [(i, amount if shown == "money" else _as_truth) for i, shown in enumerate(returns.shown) if shown]
+
+    def one(row: tuple[Any, ...]) -> dict[str, Any]:
+        if special:
+            cells = list(row)
+            for index, show in special:
+                cells[index] = show(cells[index])
+            return dict(zip(columns, cells, strict=True))
+        return dict(zip(columns, row, strict=True))
+
+    if returns.many:
+        return lambda rows: [one(row) for row in rows]
+    if columns == ("value",):
+        return lambda rows: one(rows[0])["value"] if rows else None
+
+    def single(rows: list[tuple[Any, ...]]) -> Any:
+        if len(rows) > 1:
+            raise InvariantBroken(f"{len(rows)} rows where a result of one was meant: {returns.sql}")
+        return one(rows[0]) if rows else None
+
+    return single
+
+
+def _as_number(value: Any) -> Any:
+    return None if value is None else value / 100
+
+
+def _as_text(value: Any) -> Any:
+    return None if value is None else f"{'-' if value < 0 else ''}{abs(value) // 100}.{abs(value) % 100:02d}"
+
+
+def _as_truth(value: Any) -> Any:
+    return None if value is None else bool(value)
+
+
+def make_checks(domain: Domain, names: tuple[str, ...]) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Table → one query over its `:touched` rows giving the number of the first invariant broken (or -1), and these invariants."""
+    grouped: dict[str, list[tuple[str, tuple[str, str]]]] = {}
+    for invariant in domain.invariants:
+        if invariant.name in names:
+            for table, near in invariant.touched.items():
+                sql = f"{invariant.broken} AND {near}" if near else invariant.broken
+                grouped.setdefault(table, []).append((sql, (invariant.error, invariant.message)))
+    checks = {}
+    for table, entries in grouped.items():
+        cases = " ".join(f"WHEN EXISTS ({sql}) THEN {i}" for i, (sql, _) in enumerate(entries))
+        checks[table] = (f"SELECT CASE {cases} ELSE -1 END", [meaning for _, meaning in entries])
+    return checks

@@ -1,0 +1,286 @@
+"""Start worlds from the seed: rows drawn from a blueprint's distributions, related rows agreeing, every invariant true."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import apsw
+import orjson
+
+from synthtools.blueprint import After, Entity, FieldSpec
+from synthtools.domain import Domain, Table
+from synthtools.execute import make_checks
+from synthtools.invariant import resolve_row, sum_expression
+from synthtools.seed import generator
+from synthtools.sql import tokens
+from synthtools.values import Draw, Drawer, Row
+from synthtools.world import Image
+
+DEFAULT_ROWS = 1000
+WORLDS = 4
+"""Start worlds of a domain, numbered from 0; numbers below 0 are the audit's dense worlds."""
+_TRIES = 40
+_DENSE_SHARE = 0.06
+
+
+class PopulationError(ValueError):
+    """A blueprint whose own distributions cannot satisfy its invariants."""
+
+
+def world_image(domain: Domain, number: int, rows: int = DEFAULT_ROWS) -> Image:
+    """Start world `number` of a domain with about `rows` rows; built once a process."""
+    return _build(domain.digest, _Keyed(domain), number, rows)
+
+
+class _Keyed:
+    """A domain as a cache key's companion: equal whatever the object, since the digest is the key."""
+
+    __slots__ = ("domain",)
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed)
+
+
+@lru_cache(maxsize=256)
+def _build(_digest: str, keyed: _Keyed, number: int, rows: int) -> Image:
+    return build_world(keyed.domain, number, rows)
+
+
+def build_world(domain: Domain, number: int, rows: int) -> Image:
+    """Build a start world. Raises PopulationError, naming the entity, when too few rows can be drawn."""
+    connection = apsw.Connection(":memory:", statementcachesize=400)
+    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+    connection.execute("PRAGMA foreign_keys = ON")
+    for statement in domain.ddl:
+        connection.execute(statement)
+    counters = {}
+    with connection:
+        for table in domain.tables.values():
+            counters[table.name] = _Filler(domain, table, connection, number, rows).fill()
+        for parent, definition in domain.blueprint.entities.items():
+            for name, field in definition.fields.items():
+                if field.sum_of:
+                    expression = sum_expression(domain.blueprint, domain.tables, parent, name)
+                    connection.execute(f'UPDATE "{parent}" AS t SET "{name}" = {expression}')
+    connection.execute("ANALYZE")
+    return Image(connection.serialize("main"), tuple(sorted(counters.items())))
+
+
+@dataclass(slots=True)
+class _Computed:
+    """Values that follow from the row drawn so far, by one query."""
+
+    sql: str
+    names: tuple[str, ...]
+
+
+class _Filler:
+    """Fills one table of one world."""
+
+    def __init__(self, domain: Domain, table: Table, connection: apsw.Connection, number: int, rows: int) -> None:
+        self.domain, self.table, self.connection = domain, table, connection
+        self.entity: Entity = domain.blueprint.entities[table.name]
+        self.dense = number < 0
+        self.rng = generator("world", domain.name, number, rows, table.name)
+        scale = _DENSE_SHARE if self.dense else rows / DEFAULT_ROWS
+        self.wanted = max(6 if self.dense else 1, round(self.entity.rows * scale))
+        today = datetime.date.fromisoformat(domain.today)
+        opens = int(domain.now[11:13])
+        self.drawer = Drawer(domain.blueprint, self.rng, today, opens, self.dense)
+        self.constants = {"today": domain.today, "now": domain.now}
+        self.draws: list[tuple[str, Draw | _Computed]] = list(self._plan())
+        self.starts = self._starts()
+        checks = make_checks(domain, tuple(i.name for i in domain.invariants if i.enforced and i.table == table.name))
+        self.check = checks.get(table.name, ("", []))[0]
+
+    def _plan(self) -> Iterator[tuple[str, Draw | _Computed]]:
+        """Fields in an order in which each can be drawn: as written, then computed ones."""
+        later: list[tuple[str, _Computed]] = []
+        for key, spec in self.entity.fields.items():
+            moment = spec.date if spec.kind == "date" else spec.datetime
+            if spec.kind == "ref":
+                yield key, self._reference(key, spec)
+            elif spec.kind in ("sum_of", "stamp"):
+                continue
+            elif isinstance(moment, After):
+                yield moment.after, self._expression(moment.after)
+                draw = self.drawer.draw(key, spec)
+                assert draw is not None
+                yield key, draw
+            elif (draw := self.drawer.draw(key, spec)) is not None:
+                yield key, draw
+            else:
+                later.append((key, self._expression(getattr(spec, spec.kind))))
+        yield from later
+
+    def _expression(self, sql: str) -> _Computed:
+        text = resolve_row(sql, self.table, self.domain.tables)
+        bound = "".join(":" + t.text[2:] if t.kind == "word" and t.text.startswith("t.") else t.text for t in tokens(text))
+        names = tuple(t.text[1:] for t in tokens(bound) if t.kind == "bind")
+        return _Computed(f"SELECT ({bound})", names)
+
+    def _value(self, row: Row, computed: _Computed) -> Any:
+        scope = {name: row[name] if name in row else self.constants.get(name) for name in computed.names}
+        return self.connection.execute(computed.sql, scope).get
+
+    def _reference(self, key: str, spec: FieldSpec) -> Draw:
+        target = self.domain.tables[str(spec.ref)]
+        where = resolve_row(spec.where, target, self.domain.tables) if spec.where else "1"
+        by_row = [t.text for t in tokens(where) if t.kind == "bind" and t.text[1:] not in self.constants]
+        found = self.connection.execute(
+            f'SELECT t.id FROM "{target.name}" AS t WHERE {"1" if by_row else where} ORDER BY t.id', self.constants
+        ).fetchall()
+        ids = [row[0] for row in found]
+        if self.dense:
+            self.rng.shuffle(ids)
+            ids = ids[: max(3, len(ids) // 2)]
+        self.rng.shuffle(ids)
+        skew = 0.0 if self.dense else (0.7 if spec.skew is None else spec.skew)
+        weights = list(itertools.accumulate(1 / (index + 3) ** skew for index in range(len(ids))))
+        optional = spec.optional or 0.0
+        rng, fits = self.rng, f'SELECT 1 FROM "{target.name}" AS t WHERE t.id = :_id AND ({where})'
+
+        def draw(row: Row) -> str | None:
+            if not ids or (optional and not spec.only_in and rng.random() < optional):
+                return None
+            for _ in range(_TRIES if by_row else 1):
+                chosen: str = rng.choices(ids, cum_weights=weights)[0]
+                if not by_row or self.connection.execute(fits, {**self.constants, **row, "_id": chosen}).fetchone():
+                    return chosen
+            return None if spec.nullable else chosen
+
+        if target.name == self.table.name:
+            return lambda row: None if not (known := self.drawer.used.get("id")) or rng.random() < optional else rng.choice(known)
+        return draw
+
+    def _starts(self) -> tuple[list[str], list[float], _Computed | None]:
+        """States a row may begin in, their shares, and the query that says which are possible."""
+        if not self.entity.lifecycle:
+            return [], [], None
+        starts = self.entity.starts
+        states = list(starts) or self.entity.states
+        shares = [starts[s].share if s in starts else 1.0 for s in states]
+        whens = [self._expression((starts[s].when if s in starts else None) or "1") for s in states]
+        columns = ", ".join(f"{w.sql[7:]}" for w in whens)
+        names = tuple({name for w in whens for name in w.names})
+        return states, shares, _Computed(f"SELECT json_array({columns})", names)
+
+    def fill(self) -> int:
+        """Insert the rows; returns the first free id number."""
+        columns = [c for c in self.table.columns]
+        insert = f'INSERT INTO "{self.table.name}" ({", ".join(map(_q, columns))}) VALUES ({", ".join("?" * len(columns))})'
+        ids = _ids(self.entity, self.rng, self.wanted)
+        made, last = 0, ""
+        kept = self.drawer.used.setdefault("id", [])
+        for identifier in ids:
+            for _ in range(_TRIES):
+                row = self._row()
+                row["id"] = identifier
+                if row.get("state", "") is None:
+                    continue
+                if self._insert(insert, [row.get(c) for c in columns]):
+                    made, last = made + 1, identifier
+                    kept.append(identifier)
+                    break
+        if made < max(1, self.wanted // 3) and not self.dense:
+            raise PopulationError(f"{self.domain.name}: only {made} of {self.wanted} rows of {self.table.name} could be drawn that keep its invariants")
+        digits = re.search(r"(\d+)$", last)
+        return int(digits.group(1)) + 1 if digits else 1
+
+    def _insert(self, insert: str, values: list[Any]) -> bool:
+        try:
+            self.connection.execute(insert, values)
+        except apsw.ConstraintError:
+            return False
+        if not self.check:
+            return True
+        rowid = self.connection.last_insert_rowid()
+        if self.connection.execute(self.check, {"touched": orjson.dumps([rowid]).decode()}).get < 0:
+            return True
+        self.connection.execute(f'DELETE FROM "{self.table.name}" WHERE rowid = ?', (rowid,))
+        return False
+
+    def _row(self) -> Row:
+        row: Row = {}
+        for key, draw in self.draws:
+            row[key] = self._value(row, draw) if isinstance(draw, _Computed) else draw(row)
+        for key, spec in self.entity.fields.items():
+            if spec.kind == "sum_of":
+                row[key] = 0
+        states, shares, query = self.starts
+        if query is not None:
+            possible = orjson.loads(self._value(row, _Computed(query.sql, query.names)))
+            usable = [(s, share) for s, share, ok in zip(states, shares, possible, strict=True) if ok and share > 0]
+            row["state"] = self.rng.choices([s for s, _ in usable], [w for _, w in usable])[0] if usable else None
+            self._history(row)
+        return row
+
+    def _history(self, row: Row) -> None:
+        """Empty what belongs to other states, and date the states passed through."""
+        state = row["state"]
+        stamps = []
+        for key, spec in self.entity.fields.items():
+            if spec.only_in and (state not in spec.only_in or (spec.optional and self.rng.random() < spec.optional and len(spec.only_in) > 1 and False)):
+                row[key] = None
+            if spec.kind == "stamp":
+                row[key] = None
+                if state == spec.stamp or (state and self._leads(str(spec.stamp), state) and not self._leads(state, str(spec.stamp))):
+                    stamps.append((self._depth(str(spec.stamp)), key))
+        moments = [v for v in row.values() if isinstance(v, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d", v)]
+        days = [v for v in row.values() if isinstance(v, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", v)]
+        now = datetime.datetime.fromisoformat(self.domain.now)
+        earliest = [m for m in (*moments, *(f"{d}T{self.domain.now[11:]}" for d in days)) if m <= self.domain.now]
+        start = datetime.datetime.fromisoformat(max(earliest)) if earliest else now - datetime.timedelta(days=self.rng.randint(1, 40))
+        for _, key in sorted(stamps):
+            span = max(0, int((now - start).total_seconds() // 60))
+            start += datetime.timedelta(minutes=self.rng.randint(0, min(span, 3 * 1440)))
+            row[key] = start.strftime("%Y-%m-%dT%H:%M")
+
+    def _leads(self, state: str, to: str, seen: frozenset[str] = frozenset()) -> bool:
+        following = self.entity.lifecycle.get(state, [])
+        return to in following or any(self._leads(s, to, seen | {state}) for s in following if s not in seen)
+
+    def _depth(self, state: str) -> int:
+        return self.entity.states.index(state)
+
+
+def _q(name: str) -> str:
+    return f'"{name}"'
+
+
+def _ids(entity: Entity, rng: random.Random, wanted: int) -> list[str]:
+    """Identifiers of so many rows."""
+    if entity.id.codes is None:
+        number, ids = rng.randint(1, 40), []
+        for _ in range(wanted):
+            number += rng.randint(1, 3)
+            ids.append(f"{entity.id.prefix or ''}{number:0{entity.id.digits}d}")
+        return ids
+    codes = [code for run in entity.id.codes for code in expand_codes(run)]
+    rounds = range(2, wanted // max(1, len(codes)) + 2)
+    return [*codes, *(f"{code}-{n}" for n in rounds for code in codes)][:wanted]
+
+
+def expand_codes(run: str) -> list[str]:
+    """`A1..A30` as thirty codes; a single code as itself."""
+    first, _, last = run.partition("..")
+    if not last:
+        return [first]
+    start, end = re.fullmatch(r"(.*?)(\d+)", first), re.fullmatch(r"(.*?)(\d+)", last)
+    if start is None or end is None or start.group(1) != end.group(1):
+        raise ValueError(f"{run!r} is no run of codes: both ends need the same letters and a number")
+    width = len(start.group(2)) if start.group(2).startswith("0") else 0
+    return [f"{start.group(1)}{number:0{width}d}" for number in range(int(start.group(2)), int(end.group(2)) + 1)]

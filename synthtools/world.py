@@ -1,0 +1,167 @@
+"""A world: one in-memory SQLite database with savepoints, net changes, a clock, id counters and bounds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from synthtools.domain import Domain
+from synthtools.goal import Change, Changes
+
+FROZEN_JULIAN_MS = 212_588_841_600_000
+"""What SQLite believes the time to be, always: no statement can read the host's clock."""
+STEPS_PER_TICK = 1_000_000
+MAX_TICKS = 40
+"""A call is stopped after 40 million virtual-machine steps."""
+MAX_VALUE_BYTES = 1_000_000
+
+
+class _FrozenClock(apsw.VFS):
+    """SQLite's own file system with a clock that stands still."""
+
+    def __init__(self) -> None:
+        super().__init__("synthtools-frozen", "")
+
+    def xCurrentTimeInt64(self) -> int:  # noqa: N802 - SQLite's name
+        return FROZEN_JULIAN_MS
+
+    def xCurrentTime(self) -> float:  # noqa: N802 - SQLite's name
+        return FROZEN_JULIAN_MS / 86_400_000
+
+
+_vfs: dict[int, _FrozenClock] = {}
+
+
+def _frozen_vfs() -> str:
+    """Registered once a process (and again after a fork)."""
+    if os.getpid() not in _vfs:
+        _vfs[os.getpid()] = _FrozenClock()
+    return "synthtools-frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A start world, built: the database's bytes and the first free id numbers."""
+
+    data: bytes
+    counters: tuple[tuple[str, int], ...]
+
+
+class World:
+    """One open start world and the episode running in it."""
+
+    __slots__ = ("_base", "_session", "connection", "counters", "domain", "now", "pending", "ticks", "touched")
+
+    def __init__(self, domain: Domain, image: Image) -> None:
+        self.domain = domain
+        self.connection = connection = apsw.Connection(":memory:", vfs=_frozen_vfs(), statementcachesize=512)
+        connection.deserialize("main", image.data)
+        self._configure(connection)
+        self._base = dict(image.counters)
+        self.counters = dict(self._base)
+        self.now = domain.now
+        self.touched: dict[str, list[int]] = {}
+        self.pending = False
+        self.ticks = 0
+        self._session: apsw.Session | None = None
+        connection.execute("SAVEPOINT episode")
+
+    def _configure(self, connection: apsw.Connection) -> None:
+        """Everything that a connection must be told; none of it survives a deserialize."""
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+        connection.create_scalar_function("new_id", self.new_id, 1)
+        connection.set_progress_handler(self._tick, STEPS_PER_TICK)
+        connection.set_update_hook(self._touch)
+
+    def _tick(self) -> bool:
+        self.ticks += 1
+        return self.ticks > MAX_TICKS
+
+    def _touch(self, _op: int, _db: str, table: str, rowid: int) -> None:
+        if table in self.touched:
+            self.touched[table].append(rowid)
+        else:
+            self.touched[table] = [rowid]
+
+    def new_id(self, entity: Any) -> str:
+        """The next id of an entity; a failed call gives its ids back."""
+        table = self.domain.tables[entity]
+        number = self.counters[entity]
+        self.counters[entity] = number + 1
+        return f"{table.prefix}{number:0{table.digits}d}"
+
+    def begin(self, setup: tuple[str, ...]) -> None:
+        """Start an episode: the start world as built, then the set-up, then nothing has changed yet."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        connection = self.connection
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO episode")
+        else:
+            connection.execute("SAVEPOINT episode")
+        if self.counters != self._base:
+            self.counters = self._base.copy()
+        self.now = self.domain.now
+        for sql in setup:
+            connection.execute(sql)
+        self.touched.clear()
+        self._session = session = apsw.Session(connection, "main")
+        for name in self.domain.tables:
+            session.attach(name)
+
+    def apply(self, delta: bytes, now: str, counters: Mapping[str, int]) -> None:
+        """Go on from a snapshot: the net change so far, the clock and the counters."""
+        if delta:
+            apsw.Changeset.apply(delta, self.connection)
+        self.now = now or self.domain.now
+        self.counters.update(counters)
+        self.touched.clear()
+
+    def delta(self) -> bytes:
+        """The net change since the episode's start, as a changeset."""
+        return self._session.changeset() if self._session is not None else b""
+
+    def changes(self) -> Changes:
+        """The net change since the episode's start."""
+        return decode_changes(self.domain, self.delta())
+
+    def close(self) -> None:
+        """Let go of the database; may be called twice."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self.connection.close()
+
+
+_OPS: dict[int, Any] = {apsw.SQLITE_INSERT: "insert", apsw.SQLITE_UPDATE: "update", apsw.SQLITE_DELETE: "delete"}
+
+
+def decode_changes(domain: Domain, delta: bytes) -> Changes:
+    """A changeset as sorted net changes."""
+    if not delta:
+        return ()
+    found = []
+    for entry in apsw.Changeset.iter(delta):
+        names = tuple(domain.tables[entry.name].columns)
+        op = _OPS[entry.opcode]
+        if op == "insert":
+            row = dict(zip(names, entry.new, strict=True))
+            found.append(Change(entry.name, op, row["id"], {}, row))
+        elif op == "delete":
+            row = dict(zip(names, entry.old, strict=True))
+            found.append(Change(entry.name, op, row["id"], row, {}))
+        else:
+            changed = [i for i, value in enumerate(entry.new) if value is not apsw.no_change]
+            after = {names[i]: entry.new[i] for i in changed}
+            found.append(Change(entry.name, op, entry.old[0], {names[i]: entry.old[i] for i in changed}, after))
+    found.sort(key=lambda change: (change.table, change.op, change.key))
+    return tuple(found)

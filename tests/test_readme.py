@@ -1,0 +1,84 @@
+"""The README is true: its code runs, its tree is the tree, its generated part is fresh."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from readme_page import END, START, page
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SHIPPED = ("synthtools", "envs", "agents", "benchmarks")
+
+
+def tree() -> Iterator[tuple[str, str]]:
+    """The (path, words) lines of the layout; two spaces of indentation a level."""
+    block = next(text for kind, text in BLOCKS if kind == "text" and text.startswith("synthtools/"))
+    folders: list[str] = []
+    for line in block.splitlines():
+        name, _, words = line.strip().partition(" ")
+        folders = folders[: (len(line) - len(line.lstrip())) // 2]
+        yield "".join(folders) + name, words.strip()
+        if name.endswith("/"):
+            folders.append(name)
+
+
+def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who pastes the blocks in order, beside the files that the README shows, gets through without an error."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "readme"}
+    for kind, text in BLOCKS:
+        name = re.match(r"# (\S+\.yaml)\n", text)
+        if kind == "yaml" and name:
+            Path(name[1]).write_text(text, encoding="utf-8")
+        if kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(text, "README.md", "exec"), namespace)
+
+
+def test_every_path_in_the_tree_exists() -> None:
+    """Nothing in the layout is gone, and each line says what it is in fewer than eight words."""
+    lines = list(tree())
+    assert [path for path, _ in lines if not (ROOT / path).exists()] == []
+    assert [(path, words) for path, words in lines if not 0 < len(words.split()) < 8] == []
+
+
+def test_every_module_is_in_the_tree() -> None:
+    """A new module gets its line in the layout."""
+    modules = {str(path.relative_to(ROOT)) for package in SHIPPED for path in (ROOT / package).rglob("*.py")}
+    modules = {path for path in modules if not path.endswith(("__init__.py", "__main__.py"))}
+    assert sorted(modules - {path for path, _ in tree()}) == []
+
+
+def test_the_generated_part_is_fresh() -> None:
+    """`make page` would change nothing."""
+    assert README.partition(START)[2].partition(END)[0].strip() == page().strip()
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    """Relative links of the README, CONTRIBUTING and CHANGELOG exist."""
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
+        assert [link for link in links if not (ROOT / link).exists()] == [], name
+
+
+def test_every_test_that_contributing_names_exists() -> None:
+    """CONTRIBUTING sends people to tests that are there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"tests/test_\w+\.py", text))
+    assert named
+    assert [path for path in sorted(named) if not (ROOT / path).is_file()] == []
+
+
+def test_the_changelog_knows_the_version() -> None:
+    """The newest entry is Unreleased or the version that is built."""
+    headings = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert headings[0] in ("Unreleased", project["version"])
