@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -70,12 +70,6 @@ Maker = Callable[[Mapping[str, Task]], Agent]
 
 class OutOfBudget(Exception):
     """An agent may spend no more: its episode is not begun, or given up, and leaves no trajectory."""
-
-
-def derive_seed(seed: int, *names: str | int) -> int:
-    """A seed below 2**31 that depends on nothing but these values, whatever the process or the order."""
-    text = "\x1f".join(str(name) for name in (seed, *names))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1
 
 
 def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") -> ToolCall:
@@ -159,7 +153,7 @@ class ConstantAgent:
 
     def begin(self, opening: Opening) -> None:
         """Find what its outcome could be about."""
-        self._about = "" if self.outcome == "done" else first_about(opening.tools, self.outcome)
+        self._about = "" if self.outcome == "done" else first_about(opening, self.outcome)
 
     def act(self, observations: Sequence[str]) -> Turn:
         """Finish."""
@@ -186,8 +180,11 @@ def _make_scripted(name: str, tasks: Mapping[str, Task]) -> Agent:
     return ConstantAgent(name, echoes=name == "echo")
 
 
-def first_about(tools: Sequence[Mapping[str, Any]], outcome: Outcome) -> str:
-    """A constant that the `finish` tool lists for an outcome: policies come first in its list, abilities last."""
-    finish = next(tool["function"] for tool in tools if tool["function"]["name"] == "finish")
-    listed = finish["parameters"]["properties"]["about"].get("enum") or [""]
-    return str(listed[0] if outcome == "not_allowed" else listed[-1])
+def first_about(opening: Opening, outcome: Outcome) -> str:
+    """What every refusal of a domain could name: its first policy, or the first ability that `finish` lists."""
+    if outcome == "not_allowed":
+        policy = re.search(r"^- (\w+):", opening.briefing, re.MULTILINE)
+        return policy.group(1) if policy else ""
+    finish = next(tool["function"] for tool in opening.tools if tool["function"]["name"] == "finish")
+    listed = str(finish["parameters"]["properties"]["about"]["description"]).partition("one of: ")[2]
+    return listed.partition(",")[0].rstrip(".")

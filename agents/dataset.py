@@ -1,8 +1,9 @@
 """Datasets: the trajectories of a run as conversations that trainers take as they are.
 
 Two forms, because the two trainers differ. `train.jsonl` and `train.parquet` are what TRL's SFTTrainer
-takes: `arguments` is an object, `tools` a JSON string (tools differ from row to row, which no common Arrow
-type could hold), and in Parquet the arguments are of Arrow's JSON type, so that loading invents no nulls.
+takes: `arguments` is an object, and `tools` a JSON string (tools differ from row to row, which no common
+Arrow type could hold). In Parquet each message is of Arrow's JSON type, which `datasets` reads back as the
+object that it was: a struct would put a null for each key that a message lacks, and chat templates stumble.
 `openai.jsonl` is OpenAI's fine-tuning format: `arguments` is JSON text, `tools` a list, and no other keys.
 
 `finish` stays the tool call that it was, and the conversation ends with it: that is what a student must do
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import orjson
 
+from agents.replacing import replacing
 from agents.run import Row, Stored
 from agents.trajectory import Step, Trajectory
 from envs.offer import Offers, briefing
@@ -123,7 +124,9 @@ def conversation(trajectory: Trajectory, lesson: Lesson, arguments: Callable[[Ma
     return messages
 
 
-def _turn(steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str, Any] | str], Any], *, last: bool) -> Iterator[dict[str, Any]]:
+def _turn(
+    steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str, Any] | str], Any], *, last: bool
+) -> Iterator[dict[str, Any]]:
     """One turn's messages. Results of the last turn were never seen. Ids are nine letters and digits, which every chat template takes."""
     if steps[0].spoken:
         yield {"role": "assistant", "content": steps[0].text}
@@ -156,25 +159,6 @@ def _as_text(arguments: Mapping[str, Any] | str) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the path's place, whole and synced, when the block ends well; else nothing is changed."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-@contextmanager
 def _parquet(file: IO[bytes]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Takes rows, writes them as Parquet in groups of `ROW_GROUP`."""
     import pyarrow as pa  # an extra
@@ -189,7 +173,7 @@ def _parquet(file: IO[bytes]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
             waiting.clear()
 
         def take(example: Mapping[str, Any]) -> None:
-            waiting.append({**example, "messages": [_flat(message) for message in example["messages"]]})
+            waiting.append({**example, "messages": [orjson.dumps(message).decode() for message in example["messages"]]})
             if len(waiting) == ROW_GROUP:
                 flush()
 
@@ -198,22 +182,9 @@ def _parquet(file: IO[bytes]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
             flush()
 
 
-def _flat(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message with arguments as JSON text, which is how Arrow's JSON type stores them."""
-    if "tool_calls" not in message:
-        return message
-    calls = [
-        {**call, "function": {**call["function"], "arguments": orjson.dumps(call["function"]["arguments"]).decode()}}
-        for call in message["tool_calls"]
-    ]
-    return {**message, "tool_calls": calls}
-
-
-def _schema(pa: Any, arguments: Any) -> Any:
-    """The columns; `arguments` is the Arrow type of a call's arguments."""
+def _schema(pa: Any, message: Any) -> Any:
+    """The columns; `message` is the Arrow type of one message."""
     text = pa.string()
-    call = pa.struct([("id", text), ("type", text), ("function", pa.struct([("name", text), ("arguments", arguments)]))])
-    message = pa.struct([("role", text), ("content", text), ("tool_calls", pa.list_(call)), ("tool_call_id", text), ("name", text)])
     labels = [(name, text) for name in ("task", "agent")] + [("trial", pa.int64())] + [(name, text) for name in ("domain", "split", "kind")]
     judged = [("success", pa.bool_()), ("valid", pa.bool_()), ("reward", pa.float64()), ("reason", text)]
     return pa.schema([("messages", pa.list_(message)), ("tools", text), *labels, *judged])

@@ -10,7 +10,7 @@ from synthtools.task import Task
 
 def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed: int) -> Trajectory:
     """Play to the end: the agent's `finish`, or the environment's limit of steps."""
-    observation, _ = env.reset(seed=seed, options={"task": task})
+    observation, _ = env.reset(options={"task": task})
     agent.begin(Opening(task.id, observation.removesuffix(task.request).rstrip(), task.request, env.tools, seed))
     steps: list[Step] = []
     observations, reward, turns, over = [observation], 0.0, 0, False
@@ -45,4 +45,3 @@ def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed:
         reward=reward,
         changes=env.backend.changes(),
     )
-

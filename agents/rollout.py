@@ -13,14 +13,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.agent import Agent, Maker, OutOfBudget, derive_seed
+from agents.agent import Agent, Maker, OutOfBudget
 from agents.episode import play
 from agents.run import Failure, Key, Row, Run
 from agents.trajectory import dump_trajectory, load_trajectory
 from agents.validate import replay
 from envs import ToolEnv
 from envs.worlds import as_worlds
-from synthtools.pack import Pack, load_pack
+from synthtools.pack import Pack
+from synthtools.seed import derive
 from synthtools.task import Task
 
 CHUNK = 96
@@ -40,7 +41,7 @@ Item = tuple[str, int, int]
 class Plan:
     """What to roll out; equal plans give equal trajectories in any number of processes."""
 
-    pack: Path
+    pack: Pack
     makers: tuple[Maker, ...]
     """One for each agent: called with all tasks by id, in every worker; so they must pickle."""
     trials: int = 1
@@ -78,13 +79,14 @@ class Batch:
 
 def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | None = None) -> Summary:
     """Roll out what the run folder does not hold yet, and keep it there; RunError when the folder is another run's."""
-    pack = load_pack(plan.pack)
-    player = Player(plan, pack)
+    player = Player(plan)
     with Run(out, player.settings(), {agent.identity: agent.name for agent in player.agents}) as run:
         stored = run.stored()
         jobs = player.jobs(stored, workers)
         total = sum(len(job) for job in jobs)
         done = added = skipped = 0
+        if progress is not None:
+            progress(0, total)
         batches = player.work(jobs) if workers <= 1 or len(jobs) <= 1 else spread(plan, player, jobs, workers)
         for batch in batches:
             run.add(batch.rows, batch.failures)
@@ -97,11 +99,11 @@ def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | Non
 class Player:
     """Plays and validates episodes of one plan in this process."""
 
-    def __init__(self, plan: Plan, pack: Pack) -> None:
-        self.plan, self.pack = plan, pack
-        self.tasks: dict[str, Task] = {task.id: task for task in pack.tasks}
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.pack = plan, plan.pack
+        self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
         self.agents: list[Agent] = [maker(self.tasks) for maker in plan.makers]
-        worlds = as_worlds(pack)
+        worlds = as_worlds(self.pack)
         self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps)
         self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps)
 
@@ -160,7 +162,7 @@ class Player:
         """Play one episode, read its record back, and validate that by replay."""
         task, agent, trial = self.tasks[item[0]], self.agents[item[1]], item[2]
         begun = time.perf_counter()
-        seed = derive_seed(self.plan.seed, task.id, agent.identity, trial)
+        seed = derive(self.plan.seed, task.id, agent.identity, trial) >> 11
         trajectory = play(agent, task, self._playing, pack=self.pack.digest, trial=trial, seed=seed)
         record = dump_trajectory(trajectory)
         verdict = replay(load_trajectory(record), task, self._checking)
@@ -185,15 +187,19 @@ class Worker:
     process: BaseProcess
     pipe: Connection
     jobs: list[list[Item]] = field(default_factory=list)
+    domain: str = ""
+    """Of its last job; it stays there while it can, for the worlds are built."""
 
 
 def spread(plan: Plan, player: Player, jobs: Sequence[list[Item]], workers: int) -> Iterator[Batch]:
     """Play jobs in worker processes; a worker that dies is replaced, and its job's episodes are counted as failures."""
-    waiting = list(reversed(jobs))
+    waiting: dict[str, list[list[Item]]] = {}
+    for job in reversed(jobs):
+        waiting.setdefault(player.tasks[job[0][0]].domain, []).append(job)
     crew = [_hire(plan) for _ in range(min(workers, len(jobs)))]
     try:
         for worker in crew:
-            _feed(worker, waiting)
+            _feed(worker, waiting, crew)
         while any(worker.jobs for worker in crew):
             ready = wait([worker.pipe for worker in crew if worker.jobs])
             for worker in [worker for worker in crew if worker.pipe in ready]:
@@ -208,7 +214,7 @@ def spread(plan: Plan, player: Player, jobs: Sequence[list[Item]], workers: int)
                     yield batch
                 else:
                     yield batch
-                _feed(worker, waiting)
+                _feed(worker, waiting, crew)
     finally:
         for worker in crew:
             worker.pipe.close()
@@ -225,9 +231,15 @@ def _hire(plan: Plan) -> Worker:
     return Worker(process, ours)
 
 
-def _feed(worker: Worker, waiting: list[list[Item]]) -> None:
+def _feed(worker: Worker, waiting: dict[str, list[list[Item]]], crew: Sequence[Worker]) -> None:
+    """Give it jobs until it has two: of its own domain, or of one that nobody is at, or of the one with most left."""
     while waiting and len(worker.jobs) < 2:
-        job = waiting.pop()
+        if worker.domain not in waiting:
+            taken = {other.domain for other in crew}
+            worker.domain = max(waiting, key=lambda domain: (domain not in taken, len(waiting[domain])))
+        job = waiting[worker.domain].pop()
+        if not waiting[worker.domain]:
+            del waiting[worker.domain]
         worker.jobs.append(job)
         worker.pipe.send(job)
 
@@ -250,7 +262,7 @@ def _lost(player: Player, worker: Worker) -> Batch:
 def serve(plan: Plan, pipe: Connection) -> None:
     """A worker's life: take jobs from the pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    player = Player(plan, load_pack(plan.pack))
+    player = Player(plan)
     try:
         while True:
             for batch in player.work([pipe.recv()]):

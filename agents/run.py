@@ -12,6 +12,7 @@ from typing import IO, Any
 import apsw
 import orjson
 
+from agents.replacing import replacing
 from agents.trajectory import Trajectory, load_trajectory
 
 GROUP = 500
@@ -115,7 +116,7 @@ class Run:
         with self._db:
             self._db.execute(_TABLES)
             stored = dict(self._db.execute("SELECT name, value FROM setting"))
-            asked = {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for name, value in settings.items()}
+            asked = _texts(settings)
             if stored and stored != asked:
                 raise RunError(_difference(self.folder, stored, asked))
             self._db.executemany("INSERT OR IGNORE INTO setting VALUES (?, ?)", sorted(asked.items()))
@@ -137,7 +138,7 @@ class Run:
     def lost(self) -> int:
         """How many episodes have a failure and no trajectory, once all is written."""
         self.commit()
-        return int(self._db.execute("SELECT COUNT(*) FROM failure").fetchone()[0])
+        return len(list(self._db.execute("SELECT 1 FROM failure")))
 
     def commit(self) -> None:
         """Write the waiting group in one transaction."""
@@ -173,7 +174,9 @@ class Stored:
     def __init__(self, folder: Path) -> None:
         path = folder / "run.db"
         if not path.is_file():
-            raise RunError(f"{folder}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote")
+            raise RunError(
+                f"{folder}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote"
+            )
         self.folder = folder
         try:
             self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
@@ -188,7 +191,7 @@ class Stored:
         """The trajectories ordered by key, narrowed by SQL over the table's columns."""
         query = f"SELECT * FROM trajectory WHERE {where} ORDER BY pack, task, agent, trial"
         for values in self._db.execute(query):
-            yield Row(*values[:7], bool(values[7]), bool(values[8]), *values[9:])
+            yield _row(values)
 
     def failures(self) -> list[Failure]:
         """The episodes that were lost and not yet made up for."""
@@ -209,6 +212,26 @@ class Stored:
     def __exit__(self, *exception: object) -> None:
         """Close."""
         self.close()
+
+
+def claim(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Begin a folder with these settings (kept as `run.json`), or go on in one that was begun with equal ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "run.json"
+    asked = _texts(settings)
+    if path.is_file():
+        stored = _texts(orjson.loads(path.read_bytes()))
+        if stored != asked:
+            raise RunError(_difference(folder, stored, asked))
+        return
+    if any(entry.name != path.name and not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise RunError(f"{folder}: is not empty and holds no run.json of an earlier run; give a new folder as --out")
+    with replacing(path) as file:
+        file.write(orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+
+
+def _texts(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for name, value in settings.items()}
 
 
 def _lock(folder: Path) -> IO[bytes]:
@@ -234,6 +257,12 @@ def _values(row: Row) -> tuple[Any, ...]:
         *(row.pack, row.task, row.agent, row.trial, row.domain, row.split, row.kind, int(row.success), int(row.valid), row.reason),
         *(row.verdict, row.reward, row.calls, row.errors, row.tokens, row.record, row.seconds),
     )
+
+
+def _row(values: Sequence[Any]) -> Row:
+    cells = [*values]
+    cells[7:9] = [bool(values[7]), bool(values[8])]
+    return Row(*cells)
 
 
 def _failure_values(item: Failure) -> tuple[Any, ...]:

@@ -36,22 +36,30 @@ class Results:
         return {agent: round(won / episodes, 6) for agent, (won, episodes) in self.agents.items()}
 
 
+_TOTALS = """
+SELECT COUNT(*), COALESCE(SUM(valid), 0), COALESCE(SUM(valid AND success), 0), COALESCE(SUM(valid AND success AND split = 'train'), 0)
+FROM trajectory
+"""
+
+
 def results(run: Stored) -> Results:
     """Count over the run's database."""
     names = _names(run.agents)
     agents: dict[str, Counts] = {}
     kinds: dict[str, dict[str, Counts]] = {}
-    for identity, kind, won, episodes in run.table("SELECT agent, kind, SUM(success), COUNT(*) FROM trajectory GROUP BY agent, kind ORDER BY agent, kind"):
+    for identity, kind, won, episodes in run.table(
+        "SELECT agent, kind, SUM(success), COUNT(*) FROM trajectory GROUP BY agent, kind ORDER BY agent, kind"
+    ):
         name = names[identity]
         before = agents.get(name, (0, 0))
         agents[name] = (before[0] + won, before[1] + episodes)
         kinds.setdefault(name, {})[kind] = (won, episodes)
     reasons: dict[str, dict[str, int]] = {}
-    for identity, reason, count in run.table("SELECT agent, reason, COUNT(*) FROM trajectory WHERE NOT success GROUP BY agent, reason ORDER BY 1, 3 DESC, 2"):
+    for identity, reason, count in run.table(
+        "SELECT agent, reason, COUNT(*) FROM trajectory WHERE NOT success GROUP BY agent, reason ORDER BY 1, 3 DESC, 2"
+    ):
         reasons.setdefault(names[identity], {})[reason] = count
-    ((trajectories, valid, successful, exportable),) = run.table(
-        "SELECT COUNT(*), COALESCE(SUM(valid), 0), COALESCE(SUM(valid AND success), 0), COALESCE(SUM(valid AND success AND split = 'train'), 0) FROM trajectory"
-    )
+    ((trajectories, valid, successful, exportable),) = run.table(_TOTALS)
     verdicts = dict(run.table("SELECT verdict, COUNT(*) FROM trajectory WHERE NOT valid GROUP BY verdict ORDER BY verdict"))
     order = sorted(agents, key=_rank)
     return Results(

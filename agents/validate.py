@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.run import Row, Stored
 from agents.trajectory import Trajectory
 from envs import ToolEnv
 from envs.worlds import worlds_of
 from synthtools.domain import Domain
+from synthtools.pack import Pack
 from synthtools.task import Task
 
-Reason = Literal["", "task", "call", "result", "ending", "changes", "success", "reward"]
-"""What is not as the record says: the task it names, a call that cannot have gone so, a result's content, how it ended, the final state…"""
+Reason = Literal["", "record", "task", "call", "result", "ending", "changes", "success", "reward"]
+"""What is not so: the record itself (unreadable, or its row says otherwise), the task it names, a call that cannot have gone so,
+a result's content, how the episode ended, the final state, success, the reward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def replay(trajectory: Trajectory, task: Task, env: ToolEnv) -> Verdict:
     """Validate in a given environment over the task's domain, with the reward that the trajectory was scored by."""
     if (trajectory.task, trajectory.domain) != (task.id, task.domain):
         return Verdict(False, "task", f"{trajectory.task} of {trajectory.domain} is not {task.id} of {task.domain}")
-    env.reset(seed=trajectory.seed, options={"task": task})
+    env.reset(options={"task": task})
     reward, over = 0.0, False
     for number, step in enumerate(trajectory.steps):
         if over:
@@ -63,3 +67,23 @@ def _compare(trajectory: Trajectory, env: ToolEnv, reward: float, over: bool) ->
     if trajectory.reward is not None and trajectory.reward != reward:
         return Verdict(False, "reward", f"earns {reward}")
     return Verdict(True)
+
+
+def validate_run(run: Stored, pack: Pack) -> Iterator[tuple[Row, Verdict]]:
+    """Validate every stored trajectory anew, in the order of keys, whatever its row says of its validity."""
+    env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"])
+    tasks = {task.id: task for task in pack.tasks}
+    for row in run.rows():
+        yield row, _check(row, tasks.get(row.task), pack, env)
+
+
+def _check(row: Row, task: Task | None, pack: Pack, env: ToolEnv) -> Verdict:
+    try:
+        trajectory = row.trajectory()
+    except (ValueError, KeyError, TypeError) as error:
+        return Verdict(False, "record", f"cannot be read: {error}")
+    if trajectory.key != row.key or trajectory.success != row.success:
+        return Verdict(False, "record", "is not what its row says")
+    if task is None or row.pack != pack.digest:
+        return Verdict(False, "task", f"{row.task} is not in the pack {pack.digest}")
+    return replay(trajectory, task, env)

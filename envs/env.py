@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 from gymnasium.error import ResetNeeded
@@ -19,15 +19,16 @@ from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
 from synthtools.backend import Backend, LocalBackend, Snapshot
 from synthtools.domain import Domain
-from synthtools.finish import parse_finish
-from synthtools.goal import Changes, Ending, Judgement, judge, potential
+from synthtools.finish import finish_content, parse_finish
+from synthtools.goal import Changes, Ending, Judgement
+from synthtools.judge import judge, potential
 from synthtools.pack import Pack
 from synthtools.task import Task
 from synthtools.tool import ToolCall, ToolResult
 
 MAX_STEPS = 30
 _UNFINISHED = Judgement(False, "no_ending")
-_ENDED = '{"finished":true}'
+_PLAIN = (dict, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ class ToolEnv(gymnasium.Env[str, Action]):
     came to an error, and at the end `success` and `judgement` (what is nearest at fault, or empty).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 4}
 
+    action_space: CallSpace
     task: Task
     """The episode's task; agents are not shown it."""
     domain: Domain
@@ -102,6 +104,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Begin an episode. Options: `task` (a Task or its id; else one is drawn) or `difficulty` (for this draw alone)."""
         super().reset(seed=seed)
+        self._begun, self._over = False, True
         task = self._choose(options) if options else self.worlds.draw(self.np_random)
         if self.user is not None:
             self.user.begin(task)
@@ -112,6 +115,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self.calls = []
         self.ending, self.judgement = None, _UNFINISHED
         self.terminated = self.truncated = self._over = False
+        self._begun = True
         self._changes = ()
         if self.reward == "shaped":
             self._shaping = Shaping(potential(task.goal, (), self.domain))
@@ -122,7 +126,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         """Make one call. Whatever the agent passes is answered, and never raises; ResetNeeded before the first reset."""
         if self._over:
             return self._after_the_end()
-        call = action if type(action) is ToolCall and type(action.name) is str and type(action.arguments) in (dict, str) else as_call(action)
+        call = action if isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN else as_call(action)
         result = self._special(call) if call.name in self._offer.special else self.backend.call(call)
         self.calls.append((call, result))
         if not self.terminated and len(self.calls) >= self.max_steps:
@@ -133,7 +137,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
             info["success"], info["judgement"] = self.judgement.success, self.judgement.reason
         return result.content, reward, self.terminated, self.truncated, info
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The episode so far as a person reads it, where the render mode is `ansi`."""
         if self.render_mode != "ansi":
             return None
@@ -200,7 +204,6 @@ class ToolEnv(gymnasium.Env[str, Action]):
         if backend is None:
             backend = self._backends[task.domain] = LocalBackend(self.domain)
         self.backend = backend if self.faults is None else self.faults.around(backend)
-        self._begun = True
 
     def _special(self, call: ToolCall) -> ToolResult:
         """The result of a call that does not reach the backend: a tool withheld, `respond` or `finish`."""
@@ -208,13 +211,13 @@ class ToolEnv(gymnasium.Env[str, Action]):
             return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {call.name!r}."), "unknown_tool")
         if call.name == RESPOND.name and self.user is not None:
             return respond(self.user, call.arguments, self.domain)
-        ending = parse_finish(call.arguments, self._offer.finish)
+        ending = parse_finish(call.arguments, self.domain)
         if isinstance(ending, ToolResult):
             return ending
-        self.ending = ending
-        self.judgement = judge(self.task.goal, self._net(), ending, self.domain)
+        self.ending, self._changes = ending, self.backend.changes()
+        self.judgement = judge(self.task.goal, self._changes, ending, self.domain)
         self.terminated = self._over = True
-        return ToolResult(_ENDED)
+        return ToolResult(finish_content(ending))
 
     def _after_the_end(self) -> tuple[str, float, bool, bool, dict[str, Any]]:
         if not self._begun:
@@ -257,6 +260,6 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self.calls = list(moment.calls)
         self.ending, self.judgement = moment.ending, moment.judgement
         self.terminated, self.truncated = moment.terminated, moment.truncated
-        self._over = moment.terminated or moment.truncated
+        self._begun, self._over = True, moment.terminated or moment.truncated
         self._changes = None
         self._shaping = replace(moment.shaping)

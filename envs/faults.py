@@ -9,7 +9,10 @@ from synthtools.task import Task
 
 
 class Faults(Protocol):
-    """What goes wrong on purpose. Forks and pickles deep-copy and pickle it, so it, and not the backend it makes, holds how far the schedule is."""
+    """What goes wrong on purpose.
+
+    Forks and pickles deep-copy and pickle it: so this, and not the backend that it makes, holds how far the schedule is.
+    """
 
     def begin(self, task: Task) -> None:
         """Go to the start of the task's schedule."""

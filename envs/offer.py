@@ -10,7 +10,7 @@ import orjson
 
 from envs.users import RESPOND
 from synthtools.domain import Domain
-from synthtools.finish import FinishTool, finish_tool
+from synthtools.finish import finish_tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,6 @@ class Offer:
     """Schemas in the form that chat models take, `finish` last. Shared between episodes: read only."""
     text: str
     """The same as JSON text."""
-    finish: FinishTool
     withheld: frozenset[str]
     """Shown names of tools that the domain has and this agent has not."""
     special: frozenset[str]
@@ -38,7 +37,9 @@ class Offers:
         self.briefing = briefing(domain)
         """The opening words of episodes that begin at the domain's own hour."""
         self._schemas = {tool.key: tool.schema() for tool in domain.tools.values()}
-        self._texts = {key: orjson.dumps(schema).decode() for key, schema in self._schemas.items()}
+        always = [RESPOND.schema(), finish_tool(domain).schema()] if talks else [finish_tool(domain).schema()]
+        self._always = {str(schema["function"]["name"]): schema for schema in always}
+        self._texts = {key: orjson.dumps(schema).decode() for key, schema in (self._schemas | self._always).items()}
         self._made: dict[tuple[str, ...], Offer] = {}
 
     def without(self, withheld: tuple[str, ...]) -> Offer:
@@ -48,17 +49,13 @@ class Offers:
         return self._made[withheld]
 
     def _make(self, withheld: tuple[str, ...]) -> Offer:
-        finish = finish_tool(self.domain, withheld)
-        last = [RESPOND.schema(), finish.schema()] if self.talks else [finish.schema()]
-        keys = [key for key in self._schemas if key not in withheld]
-        texts = [*(self._texts[key] for key in keys), *(orjson.dumps(schema).decode() for schema in last)]
+        given = {key: schema for key, schema in self._schemas.items() if key not in withheld} | self._always
         barred = frozenset(self.domain.tool(key).name for key in withheld)
         return Offer(
-            tools=(*(self._schemas[key] for key in keys), *last),
-            text=f"[{','.join(texts)}]",
-            finish=finish,
+            tools=tuple(given.values()),
+            text=f"[{','.join(self._texts[key] for key in given)}]",
             withheld=barred,
-            special=barred | {str(schema["function"]["name"]) for schema in last},
+            special=barred | self._always.keys(),
         )
 
 

@@ -29,7 +29,7 @@ _LONGER = 10
 
 
 class UnicodeSpace(Space[str]):
-    """All text. (`gymnasium.spaces.Text` is closed over a list of characters and cannot share memory between processes.)"""
+    """All text: `gymnasium.spaces.Text` is closed over a list of characters, and wrong where vectors share memory."""
 
     def __init__(self, seed: int | np.random.Generator | None = None) -> None:
         super().__init__(None, None, seed)

@@ -42,9 +42,7 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         self._done = [False] * num_envs
         """Which episodes are over and wait for a reset."""
 
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, Infos]:
+    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
         """Begin an episode in each, or in those of `options["reset_mask"]` (bools, one for each) alone.
 
         An int seeds the first and, counting up, the others; other options go to each environment that is reset.
@@ -67,18 +65,18 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         terminations = [False] * self.num_envs
         truncations = [False] * self.num_envs
         infos: Infos = {}
-        waits = self.autoreset_mode is AutoresetMode.NEXT_STEP
+        waits, again = self.autoreset_mode is AutoresetMode.NEXT_STEP, self.autoreset_mode is AutoresetMode.SAME_STEP
         for index, (env, action) in enumerate(zip(self.envs, actions, strict=True)):
             if waits and self._done[index]:
                 self._observations[index], info = env.reset()
             else:
                 self._observations[index], rewards[index], terminations[index], truncations[index], info = env.step(action)
             self._done[index] = terminations[index] or truncations[index]
-            if self._done[index] and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            if self._done[index] and again:
                 infos = self._add_info(infos, {"final_obs": self._observations[index], "final_info": info}, index)
                 self._observations[index], info = env.reset()
             if info:
-                infos = self._add_info(infos, info, index)
+                self._put(infos, info, index)
         return tuple(self._observations), np.array(rewards), np.array(terminations), np.array(truncations), infos
 
     def render(self) -> tuple[str | None, ...]:  # type: ignore[override]
@@ -89,6 +87,17 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         """Close each environment."""
         for env in self.envs:
             env.close()
+
+    def _put(self, infos: Infos, info: Infos, index: int) -> None:
+        """What `_add_info` does, at a fraction of its cost for the text and truth values of which a step's info consists."""
+        for key, value in info.items():
+            array = infos.get(key)
+            if array is None:
+                array = np.zeros(self.num_envs, np.bool_) if type(value) is bool else np.array([None] * self.num_envs, object)
+                infos[key] = array
+                infos[f"_{key}"] = np.zeros(self.num_envs, np.bool_)
+            array[index] = value
+            infos[f"_{key}"][index] = True
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
         if seed is None:

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from synthtools.stream import TaskStream
 
 from envs.offer import Offers
-from synthtools.catalog import load_domain
 from synthtools.domain import Domain
+from synthtools.load import load_domain
 from synthtools.pack import Pack
-from synthtools.stream import TaskStream
 from synthtools.task import Task
 
-Difficulty: TypeAlias = int | tuple[int, int] | None
+Difficulty: TypeAlias = int | Sequence[int] | None
 """One difficulty, a range (both ends in it), or all."""
 
 
@@ -90,8 +90,10 @@ class Worlds:
 
     def draw(self, rng: np.random.Generator, difficulty: Difficulty = None) -> Task:
         """A task, by the weights; `difficulty` takes the place of the mixture's own. ValueError where a domain has none such."""
-        name = self._names[0] if len(self._names) == 1 else self._names[bisect(self._heights, rng.random() * self._heights[-1])]
+        name = self._names[0] if len(self._names) == 1 else self.pick(rng)
         tasks = self._shelf(name).tasks()
+        if not tasks:
+            raise ValueError(f"{name} has no tasks to choose from")
         wanted = self.difficulty if difficulty is None else difficulty
         if wanted is None:
             return tasks[int(rng.random() * len(tasks))]
@@ -101,6 +103,10 @@ class Worlds:
             if low <= task.difficulty <= high:
                 return task
         raise ValueError(f"{name} has no task of difficulty {low} to {high}")
+
+    def pick(self, rng: np.random.Generator) -> str:
+        """The name of a domain, by the weights."""
+        return self._names[bisect(self._heights, rng.random() * self._heights[-1])]
 
     def find(self, task_id: str) -> Task:
         """The task of this id. Raises ValueError when there is none."""
@@ -116,6 +122,9 @@ class Worlds:
             self._offers[key] = Offers(self._shelf(name).domain(), talks)
         return self._offers[key]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_offers": {}}
+
     def _shelf(self, name: str) -> Shelf:
         if name not in self.shelves:
             raise ValueError(f"there is no domain {name!r} here: {', '.join(self._names)}")
@@ -126,7 +135,7 @@ def worlds_of(tasks: Iterable[Task], domains: Mapping[str, Domain]) -> Worlds:
     """Worlds of tasks at hand, all equally likely; domains without tasks can still be reached by `reset(options={"task": …})`."""
     shelves = sort_tasks(tasks, domains)
     held = {name: StoredShelf(domain, shelves.get(name, ())) for name, domain in domains.items()}
-    return Worlds(held, {name: float(len(shelf.stored)) for name, shelf in held.items()})
+    return Worlds(held, {name: float(len(group)) for name in held if (group := shelves.get(name, ())) or shelves})
 
 
 def sort_tasks(tasks: Iterable[Task], domains: Mapping[str, Domain]) -> dict[str, tuple[Task, ...]]:

@@ -72,7 +72,7 @@ def _article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def _argument(key: str, field: FieldSpec) -> str:
+def argument_name(key: str, field: FieldSpec) -> str:
     """The argument that stands for a field."""
     return f"{key}_id" if field.ref and not key.endswith("_id") else key
 
@@ -94,7 +94,7 @@ def _search(maker: _Maker, entity: str, definition: Entity) -> Definition:
     conditions: list[str] = []
     fields: list[str] = []
     for key, field in _filters(definition):
-        name = _argument(key, field)
+        name = argument_name(key, field)
         fields.append(key)
         if field.kind in ("date", "datetime"):
             parameters[f"{key}_from"] = Parameter(like=f"{entity}.{key}", optional=True, description=f"Only from this {field.kind} on.")
@@ -193,9 +193,9 @@ def asked_fields(definition: Entity) -> dict[str, FieldSpec]:
 def _create(maker: _Maker, entity: str, definition: Entity) -> Definition:
     table, noun = maker.tables[entity], called(entity, definition)
     asked = asked_fields(definition)
-    parameters = {_argument(k, f): _parameter(entity, k, f, optional=f.optional is not None) for k, f in asked.items()}
+    parameters = {argument_name(k, f): _parameter(entity, k, f, optional=f.optional is not None) for k, f in asked.items()}
     guards = [guard for k, f in asked.items() for guard in _reference_guards(maker, k, f) + _unique_guards(entity, k, f, "")]
-    values = {"id": ":new.id"} | {k: f":{_argument(k, f)}" for k, f in asked.items()}
+    values = {"id": ":new.id"} | {k: f":{argument_name(k, f)}" for k, f in asked.items()}
     values |= {k: _default(f) for k, f in definition.fields.items() if k not in asked}
     if definition.lifecycle:
         values["state"] = f"'{definition.states[0]}'"
@@ -251,7 +251,7 @@ def _sums(maker: _Maker, entity: str, row_id: str) -> list[str]:
 def _reference_guards(maker: _Maker, key: str, field: FieldSpec) -> list[Guard]:
     if not field.ref:
         return []
-    name = _argument(key, field)
+    name = argument_name(key, field)
     exists = f"(SELECT 1 FROM {_q(field.ref)} WHERE id = :{name}) IS NOT NULL"
     noun = called(field.ref, maker.blueprint.entities[field.ref])
     return [Guard(require=f":{name} IS NULL OR {exists}", error=f"no_such_{field.ref}", message=f"There is no {noun} {{{name}}}.")]
@@ -260,7 +260,7 @@ def _reference_guards(maker: _Maker, key: str, field: FieldSpec) -> list[Guard]:
 def _unique_guards(entity: str, key: str, field: FieldSpec, own: str) -> list[Guard]:
     if not field.unique:
         return []
-    name = _argument(key, field)
+    name = argument_name(key, field)
     free = f"NOT EXISTS (SELECT 1 FROM {_q(entity)} WHERE {_q(key)} = :{name}{own})"
     message = f"Another one already has {key.replace('_', ' ')} {{{name}}}."
     return [Guard(require=f":{name} IS NULL OR {free}", error=f"{key}_taken", message=message)]
@@ -273,13 +273,13 @@ def changeable_fields(definition: Entity) -> dict[str, FieldSpec]:
 
 def _update(maker: _Maker, entity: str, definition: Entity) -> Definition:
     noun, fields = called(entity, definition), changeable_fields(definition)
-    parameters = _id_parameter(entity) | {_argument(k, f): _parameter(entity, k, f, optional=True) for k, f in fields.items()}
-    names = [_argument(k, f) for k, f in fields.items()]
+    parameters = _id_parameter(entity) | {argument_name(k, f): _parameter(entity, k, f, optional=True) for k, f in fields.items()}
+    names = [argument_name(k, f) for k, f in fields.items()]
     guards = [_not_found(entity, definition, "row")]
     some = " OR ".join(f":{name} IS NOT NULL" for name in names)
     guards.append(Guard(require=some, error="nothing_to_change", message="Give at least one value to change.", because="An update says what changes."))
     guards += [guard for k, f in fields.items() for guard in _unique_guards(entity, k, f, f" AND id <> :{entity}_id")]
-    sets = ", ".join(f"{_q(k)} = COALESCE(:{_argument(k, f)}, {_q(k)})" for k, f in fields.items())
+    sets = ", ".join(f"{_q(k)} = COALESCE(:{argument_name(k, f)}, {_q(k)})" for k, f in fields.items())
     tool = HandTool(
         description=f"Change what is on record about {_article(noun)}; what is not given stays.",
         parameters=parameters,

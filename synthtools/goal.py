@@ -74,3 +74,4 @@ class Judgement:
 
     success: bool
     reason: Literal["", "no_ending", "wrong_outcome", "wrong_about", "wrong_answer", "missing_change", "extra_change", "wrong_change"] = ""
+

@@ -161,7 +161,8 @@ class Linker:
         for key, sql in queries.items():
             text, facts = self._statement((*place, "returns", key) if key else (*place, "returns"), sql, write=False)
             shown = tuple(self._shown(definition, c, o) for c, o in zip(facts.columns, facts.origins, strict=True))
-            made[key] = Returns(text, facts.columns, _ordered(text), shown)
+            origins = tuple(o if o and o[0] in self.tables else None for o in facts.origins)
+            made[key] = Returns(text, facts.columns, _ordered(text), shown, origins)
         return made
 
     def _shown(self, definition: Definition, column: str, origin: tuple[str, str] | None) -> str:

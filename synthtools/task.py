@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+
+import apsw
 
 from synthtools.backend import Snapshot
 from synthtools.goal import Goal
@@ -62,9 +65,53 @@ class Task:
     """Id of the task with the same request whose right end is the opposite."""
     skeleton: str = ""
     """The request with its values masked."""
-    given: Mapping[str, str] = None  # type: ignore[assignment]
+    said: Mapping[str, str] = field(default_factory=dict)
+    """Value (as JSON text) → how the request says it: what grounds the solution's literals."""
 
 
 def resolve(step: SolutionStep, results: Sequence[Any]) -> ToolCall:
-    """The call that a solution step makes, after the JSON results of the steps before it."""
-    raise NotImplementedError
+    """The call that a solution step makes, after the JSON results of the steps before it.
+
+    Raises LookupError when a result lacks what the step refers to.
+    """
+    return ToolCall(step.name, {name: value_of(argument, results) for name, argument in step.arguments.items()})
+
+
+def value_of(argument: Any, results: Sequence[Any]) -> Any:
+    """The value of an argument after these results."""
+    if isinstance(argument, Ref):
+        value = results[argument.step]
+        for part in argument.path:
+            try:
+                value = value[part]
+            except (TypeError, KeyError, IndexError):
+                raise LookupError(f"result {argument.step} has no {argument.path}") from None
+        return value
+    if isinstance(argument, Derived):
+        return derive_value(argument, results)
+    if isinstance(argument, list | tuple):
+        return [value_of(entry, results) for entry in argument]
+    return argument
+
+
+def derive_value(derived: Derived, results: Sequence[Any]) -> Any:
+    """The value of a derivation after these results."""
+    scope = {name: value_of(argument, results) for name, argument in derived.uses.items()}
+    return _calculator().execute(f"SELECT ({derived.sql})", scope).get
+
+
+@cache
+def _calculator() -> apsw.Connection:
+    return apsw.Connection(":memory:")
+
+
+def refs(argument: Any) -> Iterator[Ref]:
+    """Every Ref inside an argument."""
+    if isinstance(argument, Ref):
+        yield argument
+    elif isinstance(argument, Derived):
+        for inner in argument.uses.values():
+            yield from refs(inner)
+    elif isinstance(argument, list | tuple):
+        for inner in argument:
+            yield from refs(inner)

@@ -72,6 +72,8 @@ class Returns:
     many: bool
     shown: tuple[str, ...]
     """Per column: `""` as it is, `money` or `truth`."""
+    origins: tuple[tuple[str, str] | None, ...]
+    """Per column: the (table, column) that it is, if it is one."""
 
 
 @dataclass(frozen=True, slots=True)

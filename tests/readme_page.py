@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+from synthtools.stream import TaskStream
 
 import envs  # noqa: F401 - registers the environments
 from synthtools.domain import Domain
 from synthtools.goal import Change
-from synthtools.task import resolve
+from synthtools.load import load_domain
+from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall
 
 README = Path(__file__).parent.parent / "README.md"
@@ -27,18 +29,18 @@ WIDTH = 116
 def page() -> str:
     """The part, in Markdown."""
     env: Any = gymnasium.make(ENV).unwrapped
-    env.reset(seed=0, options={"task": choose(env)})
+    env.reset(seed=0, options={"task": choose(TaskStream(load_domain(DOMAIN), 0))})
     lines = [*about_domain(env.domain), "", *about_task(env.task), "", *about_trajectory(env)]
     env.close()
     return "```text\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
 
 
-def choose(env: Any) -> str:
+def choose(tasks: TaskStream) -> Task:
     """The first chain of four to six calls whose goal adds a row: long enough to be one, short enough for a screen."""
-    for task in env.tasks:
+    for task in map(tasks.__getitem__, range(len(tasks))):
         changes = task.goal.alternatives[0].changes
         if task.kind == "chain" and 4 <= len(task.solution) <= 6 and any(change.op == "insert" for change in changes):
-            return str(task.id)
+            return task
     raise LookupError(f"no chain of four to six calls among the tasks of {ENV}")
 
 
@@ -57,7 +59,7 @@ def about_domain(domain: Domain) -> list[str]:
     ]
 
 
-def about_task(task: Any) -> list[str]:
+def about_task(task: Task) -> list[str]:
     """The request and what success means."""
     goal = task.goal.alternatives[0]
     ending = goal.outcome + (f", about {goal.about}" if goal.about else "") + (f", answer {goal.answer.value}" if goal.answer else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import typer
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _name, _command in {
+_COMMANDS: Mapping[str, Callable[..., None]] = {
     "run": run.run,
     "catalog": catalog.catalog,
     "generate": generate.generate,
@@ -30,7 +30,8 @@ for _name, _command in {
     "rollout": rollout.rollout,
     "validate": validate.validate,
     "export": export.export,
-}.items():
+}
+for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 
 
@@ -44,7 +45,10 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         status = typer.main.get_command(app).main(args=list(arguments), prog_name="synthtools", standalone_mode=False)
     except _UsageError as error:
-        return _complain(cast(typer.BadParameter, error).format_message(), 2)
+        return _complain(
+            f"{cast(typer.BadParameter, error).format_message()} (`synthtools --help` and `synthtools COMMAND --help` show what there is)",
+            2,
+        )
     except _user_errors() as error:
         return _complain(str(error), 2)
     except Failed as error:
@@ -58,8 +62,9 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
     from agents.run import RunError
     from synthtools.blueprint import BlueprintError
+    from synthtools.pack import PackError
 
-    return (BadInput, BlueprintError, RunError)
+    return (BadInput, BlueprintError, PackError, RunError)
 
 
 def _complain(message: str, status: int) -> int:

@@ -2,12 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.output import Failed, Json, Seed, Workers, print_json, print_line, print_table, progress, worker_count
+from agents.cli.output import BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, worker_count
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
+
+    from synthtools.domain import Domain
+
+Reports = Mapping[str, "AuditReport"]
+"""Domain's name → its report."""
+
+
+def audit(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="PACK_OR_FILE", help="A pack, a blueprint file, or a subdomain of the catalogue; all of the catalogue if not given."
+        ),
+    ] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="One world and fewer calls of each tool.")] = False,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Also break every tool in many small ways, and list what the audit misses.")
+    ] = False,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
+    reports = audit_all(domains_of(what), workers, thorough=not quick)
+    found: dict[str, Any] = measure(domains_of(what), workers) if mutants else {}
+    if as_json:
+        print_json({**audit_json(reports), **found})
+    else:
+        print_reports(reports)
+        print_mutants(found)
+    failures = sum(len(report.failures) for report in reports.values())
+    if failures:
+        raise Failed(f"{failures} findings in {len(reports)} domains: a tool does not do what it promises")
+
+
+def domains_of(what: str) -> list[Domain]:
+    """The domains that PACK_OR_FILE means."""
+    from synthtools.catalog import catalog
+    from synthtools.load import load_domain
+    from synthtools.pack import load_pack
+
+    if not what:
+        return [load_domain(name) for name in catalog()]
+    if Path(what).is_dir():
+        return list(load_pack(Path(what)).domains.values())
+    if what in catalog() or Path(what).is_file():
+        return [load_domain(what)]
+    raise BadInput(f"{what}: is no pack, no file and no subdomain of the catalogue (`synthtools catalog` lists them)")
+
+
+def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool) -> dict[str, AuditReport]:
+    """Audit in processes, with a bar on stderr."""
+    from synthtools.audit import audit_domain
+
+    with progress("audit") as update:
+        reports: dict[str, AuditReport] = {}
+        for domain, report in zip(domains, spread(partial(audit_domain, thorough=thorough), domains, workers), strict=True):
+            reports[domain.name] = report
+            update(len(reports), len(domains))
+    return reports
+
+
+def spread(work: Any, domains: Sequence[Domain], workers: int) -> Iterator[Any]:
+    """`work` done on each domain, in order, in processes where that helps."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    count = min(worker_count(workers), len(domains))
+    if count <= 1:
+        yield from map(work, domains)
+        return
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, domains)
+
+
+def audit_json(reports: Reports) -> dict[str, Any]:
+    """The keys that scripts rely on."""
+    sums = {
+        name: sum(getattr(report, name) for report in reports.values())
+        for name in ("tools", "calls", "errors_documented", "errors_reached")
+    }
+    findings = [
+        {"domain": name, "tool": finding.tool, "check": finding.check, "detail": finding.detail}
+        for name, report in reports.items()
+        for finding in report.failures
+    ]
+    return {**sums, "domains": len(reports), "failures": len(findings), "findings": findings}
+
+
+def print_reports(reports: Reports) -> None:
+    """A line a domain, then every finding."""
+    rows = [
+        [name, report.tools, report.calls, f"{report.errors_reached} of {report.errors_documented}", len(report.failures)]
+        for name, report in reports.items()
+    ]
+    print_table("Audit", ("domain", "tools", "calls", "errors reached", "findings"), rows)
+    print_findings(audit_json(reports)["findings"])
+
+
+def print_findings(findings: Sequence[Mapping[str, str]]) -> None:
+    """Every way in which a tool falls short."""
+    if not findings:
+        print_line("Nothing falls short.")
+        return
+    print_table("Findings", ("domain", "tool", "check", "what"), [list(finding.values()) for finding in findings])

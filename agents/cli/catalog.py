@@ -30,13 +30,15 @@ def catalog(
             [part["name"], part["about"], len(part["tools"]), len(part["workflows"]), len(part["policies"])] for part in field["subdomains"]
         ]
         print_table(f"{field['field']} ({field['split']})", ("subdomain", "about", "tools", "workflows", "policies"), rows)
-    print_line("Make one: gymnasium.make('synthtools/<Subdomain>-v0').  Write your own: synthtools catalog --schema > blueprint.schema.json")
+    print_line(
+        "Make one: gymnasium.make('synthtools/<Subdomain>-v0').  Write your own: synthtools catalog --schema > blueprint.schema.json"
+    )
 
 
 def tree() -> list[dict[str, Any]]:
     """Fields with their subdomains, and those with the names of what they hold."""
     from synthtools.catalog import catalog as entries
-    from synthtools.catalog import load_domain
+    from synthtools.load import load_domain
 
     fields: dict[str, dict[str, Any]] = {}
     for entry in entries().values():

@@ -11,6 +11,7 @@ from agents.cli.output import BadInput, Json, print_json, print_line
 
 if TYPE_CHECKING:
     from agents.dataset import Exported
+    from synthtools.pack import Pack
 
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run (it holds run.db and pack/).")]
 
@@ -18,26 +19,34 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run (it holds r
 def export(
     run: RunFolder,
     out: Annotated[Path | None, typer.Option("--out", file_okay=False, help="The folder to write; RUN/export if not given.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All trajectories, labelled, instead of the valid and successful ones of train.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All trajectories, labelled, instead of the valid and successful ones of train.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write conversations for TRL (train.jsonl, train.parquet) and OpenAI fine-tuning (openai.jsonl)."""
     folder = out or run / "export"
-    exported = write_export(run, folder, everything=everything)
+    exported = write_export(run, pack_of(run), folder, everything=everything)
     if as_json:
         print_json({"out": str(folder), "rows": exported.rows, "files": dict(exported.files)})
         return
     print_line(f"{exported.rows:,} trajectories in {folder}: {', '.join(exported.files)}")
 
 
-def write_export(run: Path, folder: Path, *, everything: bool = False) -> Exported:
-    """Export with the pack that lies in the run's folder."""
+def write_export(run: Path, pack: Pack, folder: Path, *, everything: bool = False) -> Exported:
+    """Export a run of this pack."""
     from agents.dataset import export as write
     from agents.run import Stored
-    from synthtools.pack import load_pack
 
     with Stored(run) as stored:
-        pack = run / "pack"
-        if not pack.is_dir():
-            raise BadInput(f"{pack}: the run's pack is gone, and without it there is nothing to say what agents were asked")
-        return write(stored, load_pack(pack), folder, everything=everything)
+        return write(stored, pack, folder, everything=everything)
+
+
+def pack_of(run: Path) -> Pack:
+    """The pack that lies in a run's folder."""
+    from synthtools.pack import load_pack
+
+    folder = run / "pack"
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: the run's pack is gone, and without it there is nothing to say what agents were asked")
+    return load_pack(folder)

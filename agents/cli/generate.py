@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agents.cli.output import BadInput, Json, Out, Seed, Workers, print_json, print_line, progress, worker_count
-from agents.cli.tasks import print_pack
+from agents.cli.tasks import dropped, print_pack
 
 if TYPE_CHECKING:
     from synthtools.pack import Pack
 
-TasksPerDomain = Annotated[int | None, typer.Option("--tasks-per-domain", min=1, help="Proven tasks of each domain; a good default if not given.")]
+TasksPerDomain = Annotated[
+    int | None, typer.Option("--tasks-per-domain", min=1, help="Proven tasks of each domain; a good default if not given.")
+]
 
 
 def generate(
     out: Out,
-    names: Annotated[list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files; the whole catalogue if none.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files; the whole catalogue if none.")
+    ] = None,
     seed: Seed = 0,
     tasks_per_domain: TasksPerDomain = None,
     workers: Workers = 0,
@@ -33,3 +38,25 @@ def generate(
         return
     print_pack(pack)
     print_line(f"Wrote {out}.  Next: synthtools rollout {out} --out runs/first")
+
+
+def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
+    """Generate and write a pack: the folder is there whole, or not at all."""
+    from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
+
+    from synthtools.catalog import catalog
+    from synthtools.load import load_domain
+    from synthtools.pack import save_pack
+
+    sources = names or list(catalog())
+    strangers = [name for name in sources if name not in catalog() and not Path(name).is_file()]
+    if strangers:
+        raise BadInput(f"{strangers[0]}: is no subdomain of the catalogue (`synthtools catalog` lists them) and no file")
+    with progress("tasks") as update:
+        made = generate_pack(sources, tasks_per_domain or TASKS_PER_DOMAIN, seed, worker_count(workers), update)
+    part = out.parent / f".{out.name}.{os.getpid()}"
+    pack = save_pack(part, {name: load_domain(name) for name in sources}, made.tasks, dropped=made.dropped, seed=seed)
+    if out.is_dir():
+        out.rmdir()
+    part.rename(out)
+    return pack

@@ -36,7 +36,8 @@ def print_results(figures: Results) -> None:
     if faults:
         print_table("What was at fault", ("agent", "nearest fault", "episodes"), faults)
     print_line(
-        f"{figures.trajectories:,} trajectories, {figures.valid:,} of them valid (replayed: every result, the net change and the reward equal), "
+        f"{figures.trajectories:,} trajectories, {figures.valid:,} of them valid "
+        "(replayed: every result, the net change and the reward equal), "
         f"{figures.successful:,} valid and successful."
     )
     if figures.verdicts:

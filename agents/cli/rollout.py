@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agents.rollout import Plan, Summary
     from agents.summary import Results
 
+MANIFEST = "manifest.json"
+"""The file that makes a folder a pack."""
 PackFolder = Annotated[Path, typer.Argument(help="The folder that `synthtools generate` wrote, or the `pack` folder of a run.")]
 
 
@@ -24,7 +26,9 @@ def rollout(
     out: Out,
     agent: Annotated[
         list[str] | None,
-        typer.Option("--agent", help="solution, random, finish, refuse, impossible, echo; a chat model's settings (.yaml); or module:maker."),
+        typer.Option(
+            "--agent", help="solution, random, finish, refuse, impossible, echo; a chat model's settings (.yaml); or module:maker."
+        ),
     ] = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
     seed: Seed = 0,
@@ -35,9 +39,10 @@ def rollout(
     from agents.agent import SCRIPTED
     from agents.cli.maker import make_maker
     from agents.rollout import Plan
+    from synthtools.pack import load_pack
 
     makers = tuple(make_maker(spec, worker_count(workers)) for spec in agent or SCRIPTED)
-    summary, figures = roll(Plan(adopt_pack(pack, out), makers, trials, seed), out, workers)
+    summary, figures = roll(Plan(load_pack(adopt_pack(pack, out)), makers, trials, seed), out, workers)
     if as_json:
         print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
     else:
@@ -61,21 +66,25 @@ def complain(summary: Summary, out: Path) -> None:
     """Fail when episodes were lost or not begun."""
     if summary.failures:
         raise Failed(
-            f"{summary.failures} episodes failed on our side and have no trajectory (table `failure` of {out / 'run.db'} says why); the same command tries them again"
+            f"{summary.failures} episodes failed on our side and have no trajectory; table `failure` of {out / 'run.db'} says why, "
+            "and the same command tries them again"
         )
     if summary.skipped:
         raise Failed(f"the budget is spent: {summary.skipped} episodes were not begun; the same command with more goes on from here")
 
 
 def adopt_pack(pack: Path, out: Path) -> Path:
-    """The run folder's own copy of the pack, made whole or not at all."""
+    """The run folder's own copy of the pack, made whole or not at all; BadInput when it has one of another pack."""
+    source = pack if (pack / MANIFEST).is_file() else pack / "pack"
     own = out / "pack"
-    if own.is_dir() or pack.resolve() == own.resolve():
-        return own
-    if not pack.is_dir():
+    if not (source / MANIFEST).is_file():
         raise BadInput(f"{pack}: no pack here; write one with `synthtools generate --out {pack}`")
+    if (own / MANIFEST).is_file():
+        if (own / MANIFEST).read_bytes() != (source / MANIFEST).read_bytes():
+            raise BadInput(f"{out}: this run was made with another pack than {pack}; give that one to go on with it, or another --out")
+        return own
     out.mkdir(parents=True, exist_ok=True)
     part = out / f".pack.{os.getpid()}"
-    shutil.copytree(pack, part)
+    shutil.copytree(source, part)
     part.rename(own)
     return own

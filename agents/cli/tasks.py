@@ -47,7 +47,8 @@ def print_pack(pack: Pack) -> None:
     kinds = sorted({task.kind for task in pack.tasks})
     counts = Counter((task.domain, task.kind) for task in pack.tasks)
     rows: list[list[object]] = [
-        [name, domain.split, sum(counts[name, kind] for kind in kinds), *(counts[name, kind] for kind in kinds)] for name, domain in pack.domains.items()
+        [name, domain.split, sum(counts[name, kind] for kind in kinds), *(counts[name, kind] for kind in kinds)]
+        for name, domain in pack.domains.items()
     ]
     rows.append(["all", "", len(pack.tasks), *(share(sum(counts[name, kind] for name in pack.domains), len(pack.tasks)) for kind in kinds)])
     print_table("Proven tasks", ("domain", "split", "tasks", *kinds), rows)
@@ -68,7 +69,9 @@ def dropped(pack: Pack) -> dict[str, int]:
 
 def print_task(task: Task) -> None:
     """One task, to read."""
-    print_line(f"task       {task.id}   {task.field}, {task.split}   difficulty {task.difficulty}" + (f"   twin {task.twin}" if task.twin else ""))
+    print_line(
+        f"task       {task.id}   {task.field}, {task.split}   difficulty {task.difficulty}" + (f"   twin {task.twin}" if task.twin else "")
+    )
     print_line(f"request    {task.request}")
     if task.withheld:
         print_line(f"withheld   {', '.join(task.withheld)}")
@@ -79,7 +82,9 @@ def print_task(task: Task) -> None:
         for change in alternative.changes:
             sign = {"insert": "+", "update": "~", "delete": "-"}[change.op]
             print_line(f"goal       {sign} {change.table} {change.key} {dict(change.after or change.before)}")
-        print_line(f"goal       ends {alternative.outcome}" + (f" about {alternative.about}" if alternative.about else "") + _answer(alternative))
+        print_line(
+            f"goal       ends {alternative.outcome}" + (f" about {alternative.about}" if alternative.about else "") + _answer(alternative)
+        )
 
 
 def _answer(alternative: Alternative) -> str:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections import Counter
 
-import typer
-
-from agents.cli.export import RunFolder
+from agents.cli.export import RunFolder, pack_of
 from agents.cli.output import Failed, Json, print_json, print_line, print_table, progress
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from pathlib import Path
-
-    from agents.revalidate import Revalidated
 
 
 def validate(run: RunFolder, as_json: Json = False) -> None:
     """Replay every stored trajectory: each result, the net change and the reward must come out equal."""
+    from agents.run import Stored
+    from agents.validate import validate_run
+
+    reasons: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    with Stored(run) as stored, progress("replays") as update:
+        total = stored.table("SELECT COUNT(*) FROM trajectory")[0][0]
+        for done, (row, verdict) in enumerate(validate_run(stored, pack_of(run)), 1):
+            if not verdict.valid:
+                reasons[verdict.reason] += 1
+                examples.setdefault(verdict.reason, f"{row.task} by {row.agent}, trial {row.trial}: {verdict.detail}")
+            if done % 50 == 0 or done == total:
+                update(done, total)
+    invalid = sum(reasons.values())
+    if as_json:
+        print_json({"trajectories": total, "valid": total - invalid, "invalid": dict(sorted(reasons.items()))})
+    else:
+        print_line(f"{total:,} trajectories, {total - invalid:,} of them valid.")
+        if reasons:
+            rows = [[reason, count, examples[reason]] for reason, count in sorted(reasons.items())]
+            print_table("Not valid", ("reason", "trajectories", "the first"), rows)
+    if invalid:
+        raise Failed(f"{invalid} of {total} trajectories in {run} are not what replaying them gives")

@@ -1,0 +1,105 @@
+"""Tasks as JSON and back: one canonical text per task."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from synthtools.backend import Snapshot
+from synthtools.goal import Alternative, Answer, Change, Changes, Goal
+from synthtools.task import Derived, Ref, SolutionStep, Task
+
+
+def task_to_json(task: Task) -> bytes:
+    """The task as one line of canonical JSON."""
+    record = {
+        "id": task.id,
+        "domain": task.domain,
+        "field": task.field,
+        "split": task.split,
+        "kind": task.kind,
+        "difficulty": task.difficulty,
+        "request": task.request,
+        "start": _start(task.start),
+        "withheld": list(task.withheld),
+        "twin": task.twin,
+        "skeleton": task.skeleton,
+        "said": dict(task.said),
+        "solution": [{"name": s.name, "arguments": {k: _argument(v) for k, v in s.arguments.items()}} for s in task.solution],
+        "goal": [_alternative(a) for a in task.goal.alternatives],
+    }
+    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+
+
+def task_from_json(text: bytes | str) -> Task:
+    """The task of a line. Raises ValueError or KeyError for anything else."""
+    r = orjson.loads(text)
+    return Task(
+        id=r["id"],
+        domain=r["domain"],
+        field=r["field"],
+        split=r["split"],
+        kind=r["kind"],
+        difficulty=r["difficulty"],
+        start=_start_from(r["start"]),
+        withheld=tuple(r["withheld"]),
+        request=r["request"],
+        goal=Goal(tuple(_alternative_from(a) for a in r["goal"])),
+        solution=tuple(SolutionStep(s["name"], {k: _argument_from(v) for k, v in s["arguments"].items()}) for s in r["solution"]),
+        twin=r["twin"],
+        skeleton=r["skeleton"],
+        said=r["said"],
+    )
+
+
+def _start(start: Snapshot) -> dict[str, Any]:
+    record: dict[str, Any] = {"domain": start.domain, "world": start.world, "setup": list(start.setup)}
+    if start.delta or start.now or start.counters:
+        record |= {"delta": base64.b64encode(start.delta).decode(), "now": start.now, "counters": [list(c) for c in start.counters]}
+    return record
+
+
+def _start_from(r: Mapping[str, Any]) -> Snapshot:
+    counters = tuple((name, number) for name, number in r.get("counters", ()))
+    return Snapshot(r["domain"], r["world"], tuple(r["setup"]), base64.b64decode(r.get("delta", "")), r.get("now", ""), counters)
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, Ref):
+        return {"$from": value.step, "at": list(value.path)}
+    if isinstance(value, Derived):
+        return {"$sql": value.sql, "uses": {k: _argument(v) for k, v in value.uses.items()}}
+    return [_argument(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _argument_from(value: Any) -> Any:
+    if isinstance(value, dict) and "$from" in value:
+        return Ref(value["$from"], tuple(value["at"]))
+    if isinstance(value, dict) and "$sql" in value:
+        return Derived(value["$sql"], {k: _argument_from(v) for k, v in value["uses"].items()})
+    return [_argument_from(v) for v in value] if isinstance(value, list) else value
+
+
+def changes_to_json(changes: Changes) -> list[dict[str, Any]]:
+    """Net changes as plain data."""
+    return [{"table": c.table, "op": c.op, "key": c.key, "before": dict(c.before), "after": dict(c.after)} for c in changes]
+
+
+def changes_from_json(records: list[dict[str, Any]]) -> Changes:
+    """Net changes from plain data."""
+    return tuple(Change(r["table"], r["op"], r["key"], r["before"], r["after"]) for r in records)
+
+
+def _alternative(a: Alternative) -> dict[str, Any]:
+    record: dict[str, Any] = {"changes": changes_to_json(a.changes), "outcome": a.outcome, "about": a.about}
+    if a.answer is not None:
+        record["answer"] = {"type": a.answer.type, "value": a.answer.value}
+    return record
+
+
+def _alternative_from(r: Mapping[str, Any]) -> Alternative:
+    answer = Answer(r["answer"]["type"], r["answer"]["value"]) if "answer" in r else None
+    return Alternative(changes_from_json(r["changes"]), r["outcome"], r["about"], answer)

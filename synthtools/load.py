@@ -1,0 +1,34 @@
+"""Domains by name or by file, compiled once a process."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+from synthtools.catalog import catalog, splits
+from synthtools.compile import compile_text
+from synthtools.domain import Domain
+from synthtools.surface import Surface
+
+
+def load_domain(name_or_path: str | Path, *, surface: Surface | None = None) -> Domain:
+    """A catalogue domain by its name, or the domain of a blueprint file.
+
+    Raises ValueError for an unknown name and BlueprintError for a blueprint that cannot be taken.
+    """
+    entry = catalog().get(str(name_or_path))
+    path = entry.path if entry else Path(name_or_path)
+    if entry is None and not path.is_file():
+        close = get_close_matches(str(name_or_path), catalog(), n=1)
+        raise ValueError(f"{name_or_path}: neither a blueprint file nor a domain of the catalogue{f'; did you mean {close[0]}?' if close else ''}")
+    return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "", surface)
+
+
+@cache
+def _load(path: str, _modified: int, split: str, surface: Surface | None) -> Domain:
+    text = Path(path).read_text(encoding="utf-8")
+    if not split:
+        named = text.partition("field:")[2].partition("\n")[0].strip()
+        split = splits().get(named, "train")
+    return compile_text(text, path, split=split, surface=surface)

@@ -1,0 +1,353 @@
+"""The gates: a task is admitted when executing it has shown that it is solvable, needed and fair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from synthtools.backend import LocalBackend
+from synthtools.domain import Domain
+from synthtools.finish import abilities, parse_finish
+from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
+from synthtools.judge import MatchTooHard, judge, relevant
+from synthtools.promise import broken
+from synthtools.seed import generator
+from synthtools.task import Derived, Ref, SolutionStep, Task, refs, resolve
+from synthtools.tasks.describe import Describer, Description
+from synthtools.tool import Tool, ToolCall, ToolResult
+
+GATES = (
+    "solution_runs",
+    "goal_false_at_start",
+    "constant_endings_fail",
+    "solution_succeeds",
+    "every_write_needed",
+    "grounded",
+    "mutants_fail",
+    "free_order",
+    "replays_exactly",
+    "gives_nothing_away",
+    "descriptions_fit_one",
+    "twins",
+    "policies_kept",
+    "no_other_way",
+)
+"""In order; `twins` is judged on pairs."""
+
+MUTANTS = 4
+"""Mutated solutions tried for each task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A list of steps carried out to its end."""
+
+    results: tuple[ToolResult, ...]
+    changes: Changes
+    ending: Ending | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether any call came back with an error."""
+        return any(r.error is not None for r in self.results)
+
+
+class Prover:
+    """Proves tasks of one domain on one backend; counts what each gate had to check."""
+
+    def __init__(self, domain: Domain, backend: LocalBackend) -> None:
+        self.domain, self.backend = domain, backend
+        self.checked: dict[str, int] = dict.fromkeys(GATES, 0)
+        self._tools = domain.tools
+        self._constants = self._constant_endings()
+        self._gates: tuple[tuple[str, Callable[[Task, Episode, Sequence[Description]], bool]], ...] = (
+            ("solution_runs", self._runs),
+            ("goal_false_at_start", self._false_at_start),
+            ("constant_endings_fail", self._constants_fail),
+            ("solution_succeeds", self._succeeds),
+            ("gives_nothing_away", self._gives_nothing_away),
+            ("grounded", self._grounded),
+            ("descriptions_fit_one", self._descriptions),
+            ("policies_kept", self._policies),
+            ("replays_exactly", self._replays),
+            ("every_write_needed", self._all_needed),
+            ("mutants_fail", self._mutants_fail),
+            ("free_order", self._order_free),
+            ("no_other_way", self._no_other_way),
+        )
+
+    def prove(self, task: Task, described: Sequence[Description] = ()) -> str:
+        """The first gate that turns the task away, or nothing."""
+        episode = self.play(task, task.solution)
+        for name, gate in self._gates:
+            try:
+                if not gate(task, episode, described):
+                    return name
+            except MatchTooHard:
+                return name
+        return ""
+
+    def play(self, task: Task, steps: Sequence[SolutionStep]) -> Episode:
+        """Carry out steps from the task's start; a step that refers to what is not there is skipped."""
+        self.backend.reset(task.start)
+        results: list[ToolResult] = []
+        values: list[Any] = []
+        ending: Ending | None = None
+        for step in steps:
+            try:
+                call = resolve(step, values)
+            except LookupError:
+                results.append(ToolResult("null", "invalid_arguments"))
+                values.append(None)
+                continue
+            if step.name == "finish":
+                finished = parse_finish(dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments, self.domain)
+                ending = finished if isinstance(finished, Ending) else None
+                break
+            result = self._call(task, call)
+            results.append(result)
+            values.append(orjson.loads(result.content))
+        return Episode(tuple(results), self.backend.changes(), ending)
+
+    def _call(self, task: Task, call: ToolCall) -> ToolResult:
+        tool = self._tools.get(call.name)
+        if tool is not None and tool.key in task.withheld:
+            return ToolResult("null", "unknown_tool")
+        return self.backend.call(call)
+
+    def judged(self, task: Task, episode: Episode) -> Judgement:
+        """Whether an episode met the task's goal."""
+        return judge(task.goal, episode.changes, episode.ending, self.domain)
+
+    def _runs(self, _task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        self.checked["solution_runs"] += 1
+        return not episode.failed and episode.ending is not None
+
+    def _false_at_start(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        self.checked["goal_false_at_start"] += 1
+        return not judge(task.goal, (), Ending(), self.domain).success
+
+    def _constants_fail(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        if all(relevant(a.changes, self.domain) for a in task.goal.alternatives):
+            return True
+        self.checked["constant_endings_fail"] += 1
+        echo = [Ending(task.request, outcome, about) for outcome in OUTCOMES for about in ("", *(a.about for a in task.goal.alternatives))]
+        return not any(judge(task.goal, (), ending, self.domain).success for ending in [*self._constants, *echo])
+
+    def _constant_endings(self) -> list[Ending]:
+        abouts = ["", *self.domain.policies, *abilities(self.domain).values()]
+        answers: list[Any] = [None, "", 0, 1, "yes", "no", "unknown", self.domain.today]
+        return [Ending(None, outcome, about) for outcome in OUTCOMES for about in abouts] + [Ending(answer) for answer in answers]
+
+    def _succeeds(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        self.checked["solution_succeeds"] += 1
+        return self.judged(task, episode).success
+
+    def _writes(self, task: Task) -> list[int]:
+        return [i for i, s in enumerate(task.solution) if s.name in self._tools and not self._tools[s.name].read_only]
+
+    def _all_needed(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        """Without any one write the goal is not met."""
+        for index in self._writes(task):
+            self.checked["every_write_needed"] += 1
+            if self.judged(task, self.play(task, without(task.solution, index))).success:
+                return False
+        return True
+
+    def _grounded(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        """Every literal of the solution is said in the request, or is one that a workflow's words state."""
+        for step in task.solution[:-1]:
+            for value in step.arguments.values():
+                for literal in literals(value):
+                    self.checked["grounded"] += 1
+                    if not self._is_said(task, literal):
+                        return False
+        return True
+
+    def _is_said(self, task: Task, literal: Any) -> bool:
+        said = task.said.get(orjson.dumps(literal).decode())
+        if said is None:
+            return isinstance(literal, int) and not isinstance(literal, bool) and literal in _PAGING
+        tidy = re.sub(r"\s+", " ", said).strip()
+        return tidy.casefold() in task.request.casefold()
+
+    def _gives_nothing_away(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        """No id that the solution looks up stands in the request."""
+        request = set(re.findall(r"[\w#/-]+", task.request))
+        for step in task.solution[:-1]:
+            for value in step.arguments.values():
+                for ref in refs(value):
+                    self.checked["gives_nothing_away"] += 1
+                    found = orjson.loads(episode.results[ref.step].content)
+                    for part in ref.path:
+                        found = found[part]
+                    if isinstance(found, str) and found in request and len(found) > 3 and any(c.isdigit() for c in found) and "-" in found[:4]:
+                        return False
+        named = {name for t in self._tools.values() for name in (t.name, t.key) if "_" in name}
+        return not (named & request)
+
+    def _descriptions(self, task: Task, _episode: Episode, described: Sequence[Description]) -> bool:
+        """Each description fits exactly one row of the task's own start."""
+        self.backend.reset(task.start)
+        describer = Describer(self.domain, self.backend.world.connection, generator("unused"))
+        for row in described:
+            self.checked["descriptions_fit_one"] += 1
+            if describer.count(row.entity, row.claims) != 1:
+                return False
+        return True
+
+    def _policies(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        """The solution breaks no policy."""
+        if not self._writes(task):
+            return True
+        self.checked["policies_kept"] += 1
+        episode = self.play(task, task.solution)
+        keys = {t.name: t.key for t in self._tools.values()}
+        calls = [(keys.get(s.name, s.name), {}, r.reason) for s, r in zip(task.solution, episode.results, strict=False)]
+        connection = self.backend.world.connection
+        return not any(broken(connection, self.domain, name, episode.changes, calls) for name in self.domain.policies)
+
+    def _replays(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        self.checked["replays_exactly"] += 1
+        again = self.play(task, task.solution)
+        return again == episode
+
+    def _mutants_fail(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        """Wrong objects, amounts and choices, a write twice: none succeeds, unless it came to the very same rows."""
+        right = relevant(episode.changes, self.domain)
+        for steps in mutants(task, self.domain, self.backend, self._writes(task)):
+            self.checked["mutants_fail"] += 1
+            played = self.play(task, steps)
+            if relevant(played.changes, self.domain) != right and self.judged(task, played).success:
+                return False
+        return self._wrong_answers_fail(task)
+
+    def _wrong_answers_fail(self, task: Task) -> bool:
+        episode = self.play(task, task.solution)
+        for alternative in task.goal.alternatives[:1]:
+            if alternative.answer is None or episode.ending is None:
+                continue
+            value = alternative.answer.value
+            wrong: Any = value / 100 + 1 if alternative.answer.type == "money" else value + 1 if alternative.answer.type == "number" else f"{value} x"
+            self.checked["mutants_fail"] += 1
+            ending = Ending(wrong, episode.ending.outcome, episode.ending.about)
+            if judge(task.goal, episode.changes, ending, self.domain).success:
+                return False
+        return True
+
+    def _order_free(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        """Extra reads change nothing, nor does another order of steps that do not need each other."""
+        reading = next((t for t in self._tools.values() if t.origin.kind == "search"), None)
+        if reading is not None:
+            self.checked["free_order"] += 1
+            steps = (*task.solution[:-1], SolutionStep(reading.name, {}), task.solution[-1])
+            if not self.judged(task, self.play(task, steps)).success:
+                return False
+        writes = self._writes(task)
+        if len(writes) == 2 and not any(r.step >= writes[0] for v in task.solution[writes[1]].arguments.values() for r in refs(v)):
+            self.checked["free_order"] += 1
+            swapped = moved_before(task.solution, writes[1], writes[0])
+            if task.kind == "several" and not self.judged(task, self.play(task, swapped)).success:
+                return False
+        return True
+
+    def _no_other_way(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        """A task whose tool is missing cannot be done by another tool that writes the same columns."""
+        if not task.withheld:
+            return True
+        missing = next(t for t in self._tools.values() if t.key in task.withheld)
+        twins = [t for t in self._tools.values() if t.key not in task.withheld and missing.writes <= t.writes and t.origin.kind != "create"]
+        self.checked["no_other_way"] += 1
+        return not any(same_shape(missing, t) for t in twins)
+
+
+_PAGING = range(2000)
+
+
+def same_shape(one: Tool, other: Tool) -> bool:
+    """Whether two tools take the same required arguments and run the same effects."""
+    return sorted(one.parameters["required"]) == sorted(other.parameters["required"]) and one.program.effects == other.program.effects
+
+
+def literals(argument: Any) -> Iterator[Any]:
+    """Every literal inside an argument."""
+    if isinstance(argument, Ref):
+        return
+    if isinstance(argument, Derived):
+        for inner in argument.uses.values():
+            yield from literals(inner)
+    elif isinstance(argument, list | tuple):
+        for inner in argument:
+            yield from literals(inner)
+    else:
+        yield argument
+
+
+def without(steps: Sequence[SolutionStep], index: int) -> tuple[SolutionStep, ...]:
+    """The steps with one replaced by nothing, so that later references keep their numbers."""
+    return tuple(SolutionStep("", {}) if i == index else step for i, step in enumerate(steps))
+
+
+def moved_before(steps: Sequence[SolutionStep], index: int, before: int) -> tuple[SolutionStep, ...]:
+    """The steps with one moved before another, references renumbered."""
+    order = [*range(before), index, *range(before, index), *range(index + 1, len(steps))]
+    place = {old: new for new, old in enumerate(order)}
+    return tuple(SolutionStep(steps[i].name, {k: _renumber(v, place) for k, v in steps[i].arguments.items()}) for i in order)
+
+
+def _renumber(argument: Any, place: Mapping[int, int]) -> Any:
+    if isinstance(argument, Ref):
+        return Ref(place[argument.step], argument.path)
+    if isinstance(argument, Derived):
+        return Derived(argument.sql, {k: _renumber(v, place) for k, v in argument.uses.items()})
+    return [_renumber(v, place) for v in argument] if isinstance(argument, list | tuple) else argument
+
+
+def mutants(task: Task, domain: Domain, backend: LocalBackend, writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
+    """Solutions with one thing wrong, at most MUTANTS of them, the same for the same task."""
+    rng = generator("mutants", task.request, task.start.world)
+    accepted = {str(c.after.get(k)) for a in task.goal.alternatives for c in a.changes for k in c.after} | {
+        c.key for a in task.goal.alternatives for c in a.changes
+    }
+    spots = [(i, name) for i in writes for name in task.solution[i].arguments]
+    rng.shuffle(spots)
+    made = 0
+    for index, name in spots:
+        step = task.solution[index]
+        tool = domain.tools[step.name]
+        for wrong in _wrong_values(tool, name, step.arguments[name], backend, rng):
+            if str(wrong) in accepted or made >= MUTANTS - 1:
+                continue
+            made += 1
+            changed = SolutionStep(step.name, {**step.arguments, name: wrong})
+            yield (*task.solution[:index], changed, *task.solution[index + 1 :])
+    if writes:
+        last = writes[-1]
+        steps = task.solution
+        yield (*steps[: last + 1], steps[last], *(SolutionStep(s.name, {k: _shifted(v, last) for k, v in s.arguments.items()}) for s in steps[last + 1 :]))
+
+
+def _shifted(argument: Any, after: int) -> Any:
+    if isinstance(argument, Ref):
+        return Ref(argument.step + (argument.step > after), argument.path)
+    return [_shifted(v, after) for v in argument] if isinstance(argument, list | tuple) else argument
+
+
+def _wrong_values(tool: Tool, name: str, value: Any, backend: LocalBackend, rng: Any) -> Iterator[Any]:
+    schema = tool.parameters["properties"][name]
+    entity = tool.refers.get(name)
+    if entity is not None and not isinstance(value, list):
+        rows = backend.world.connection.execute(f'SELECT id FROM "{entity}" ORDER BY id').fetchall()
+        yield rng.choice(rows)[0]
+    elif "enum" in schema:
+        others = [v for v in schema["enum"] if v != value]
+        if others:
+            yield rng.choice(others)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value + 1
+
+

@@ -1,0 +1,306 @@
+"""Arguments for a tool in the world as it stands: sensible ones as people would give, or wide ones that sit on boundaries."""
+
+from __future__ import annotations
+
+import datetime
+import random
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from synthtools.backend import LocalBackend
+from synthtools.blueprint import After, Given
+from synthtools.domain import Domain
+from synthtools.everyday import argument_name
+from synthtools.fuzz import Edges, widen
+from synthtools.invariant import resolve_row
+from synthtools.pools import pool
+from synthtools.sql import bind, tokens
+from synthtools.tool import Tool
+from synthtools.values import Draw, Drawer, day_number
+
+Scope = dict[str, Any]
+"""Argument → value as SQL sees it (cents, 0 and 1, ISO days, lists)."""
+
+_DAYS_AFTER = re.compile(r"\s*:(\w+)\s*([+-])\s*(\d+)\s*")
+_MOMENT = re.compile(r"[+-]\d+d|\d{4}-\d{2}-\d{2}")
+_MAX_CACHED = 4000
+_UNIQUE_TRIES = 20
+
+
+class CallSampler:
+    """Draws arguments in whatever world its backend stands; candidates are looked up once for each start."""
+
+    def __init__(self, domain: Domain, backend: LocalBackend, rng: random.Random) -> None:
+        self.domain, self.backend, self.rng = domain, backend, rng
+        self._cache: dict[tuple[Any, ...], list[Any]] = {}
+        self._start: tuple[Any, ...] | None = None
+        self._draws: dict[str, dict[str, Draw | None]] = {}
+        self._edges: dict[str, Edges] = {}
+        self._bound: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def sample(self, tool: Tool, *, sensible: bool = True) -> dict[str, Any] | None:
+        """Arguments as an agent gives them; None when nothing in this world fits."""
+        snapshot = self.backend.snapshot()
+        self._start = None if snapshot.delta else (snapshot.world, snapshot.setup, snapshot.now)
+        scope = self.scope()
+        chosen = self._sensible(tool, scope)
+        if not sensible:
+            if tool.key not in self._edges:
+                self._edges[tool.key] = Edges(self.domain, tool)
+            chosen = widen(self, tool, self._edges[tool.key], chosen)
+        if chosen is None:
+            return None
+        properties = tool.parameters["properties"]
+        return {name: to_agent(properties[name], value) for name, value in chosen.items() if name in properties and value is not None}
+
+    def scope(self) -> Scope:
+        """What every draw may refer to."""
+        now = self.backend.world.now
+        return {"now": now, "today": now[:10]}
+
+    def draw(self, given: Given, scope: Mapping[str, Any]) -> Any:
+        """One value in SQL's terms (a list where `many` is asked for); None when nothing fits. `scope` holds earlier values."""
+        known = {**self.scope(), **scope}
+        if given.int is not None or given.money is not None:
+            return self._number(given, known)
+        if given.date is not None:
+            return self._day(given.date, known)
+        candidates = self._candidates(given, known)
+        if given.many is not None:
+            low, high = given.many
+            wanted = min(self.rng.randint(low, high), len(candidates))
+            return self.rng.sample(candidates, wanted) if wanted >= low else None
+        return self.rng.choice(candidates) if candidates else None
+
+    def options(self, sql: str, scope: Mapping[str, Any]) -> list[Any]:
+        """The first column of a query over the world; remembered while the world stands at its start."""
+        if sql not in self._bound:
+            text, names = bind(sql)
+            self._bound[sql] = (text, tuple(sorted(names)))
+        text, names_used = self._bound[sql]
+        values = {name: as_bound(scope.get(name)) for name in names_used}
+        if self._start is None:
+            return [row[0] for row in self.backend.world.connection.execute(text, values)]
+        key = (self._start, sql, *values.values())
+        found = self._cache.get(key)
+        if found is None:
+            if len(self._cache) >= _MAX_CACHED:
+                self._cache.clear()
+            found = self._cache[key] = [row[0] for row in self.backend.world.connection.execute(text, values)]
+        return found
+
+    def ids(self, entity: str, where: str | None = None, scope: Mapping[str, Any] | None = None) -> list[str]:
+        """The ids of the rows for which `where` holds, in their order."""
+        condition = resolve_row(where, self.domain.tables[entity], self.domain.tables) if where else "1"
+        return self.options(f'SELECT t.id FROM "{entity}" AS t WHERE ({condition}) ORDER BY t.id', scope or {})
+
+    def values(self, like: str) -> list[Any]:
+        """The different values of `entity.field`, in order."""
+        entity, _, key = like.partition(".")
+        return self.options(f'SELECT DISTINCT "{key}" FROM "{entity}" WHERE "{key}" IS NOT NULL ORDER BY 1', {})
+
+    def _candidates(self, given: Given, scope: Scope) -> Sequence[Any]:
+        if given.entity is not None:
+            return self.ids(given.entity, given.where, scope)
+        if given.sql is not None:
+            return self.options(given.sql, scope)
+        named = given.pool if given.pool is not None else given.text
+        if given.choice is not None or isinstance(named, list):
+            return given.choice or named or ()
+        return self.domain.blueprint.pools.get(str(named)) or pool(str(named))
+
+    def _number(self, given: Given, scope: Scope) -> int | None:
+        low, high = (self._end(end, scope) for end in given.int or given.money or (0, 0))
+        if low is None or high is None or low > high:
+            return None
+        step = given.step or 1
+        first = -(-int(low) // step)
+        return self.rng.randint(first, max(first, int(high) // step)) * step if step > 1 else self.rng.randint(int(low), int(high))
+
+    def _end(self, end: int | str, scope: Scope) -> Any:
+        return end if isinstance(end, int) else self._one(f"SELECT ({end})", scope)
+
+    def _day(self, days: tuple[str, str], scope: Scope) -> str | None:
+        low, high = (self._ordinal(end, scope) for end in days)
+        if low is None or high is None or low > high:
+            return None
+        return datetime.date.fromordinal(self.rng.randint(low, high)).isoformat()
+
+    def _ordinal(self, end: str, scope: Scope) -> int | None:
+        if _MOMENT.fullmatch(end):
+            return day_number(end, datetime.date.fromisoformat(scope["today"]))
+        after = _DAYS_AFTER.fullmatch(end)
+        value = scope.get(after.group(1)) if after else self._one(f"SELECT ({end})", scope)
+        if not isinstance(value, str):
+            return None
+        shift = int(after.group(2) + after.group(3)) if after else 0
+        return datetime.date.fromisoformat(value[:10]).toordinal() + shift
+
+    def _one(self, sql: str, scope: Scope) -> Any:
+        found = self.options(sql, scope)
+        return found[0] if found else None
+
+    def _sensible(self, tool: Tool, scope: Scope) -> Scope | None:
+        if tool.origin.kind != "hand":
+            return self._everyday(tool, scope)
+        givens = self.domain.blueprint.tools[tool.key].given
+        properties = tool.parameters["properties"]
+        for name, given in givens.items():
+            if given.skip and name in properties and self.rng.random() < given.skip:
+                scope[name] = None
+                continue
+            value = self.draw(given, scope)
+            if value is None:
+                return None
+            scope[name] = self._timed(properties.get(name, {}), value)
+        for name in properties:
+            if name not in givens and not self._fill(tool, name, scope):
+                return None
+        return scope
+
+    def _timed(self, schema: Mapping[str, Any], value: Any) -> Any:
+        """A day, where a date-time is wanted, with an hour at which people are about."""
+        if schema.get("format") == "date-time" and isinstance(value, str) and len(value) == 10:
+            return f"{value}T{int(self.domain.now[11:13]) + self.rng.randint(0, 8):02d}:{self.rng.choice(('00', '15', '30', '45'))}"
+        return value
+
+    def _fill(self, tool: Tool, name: str, scope: Scope) -> bool:
+        """A usual value for an argument that nothing is said about; False when there is none."""
+        required = name in tool.parameters["required"]
+        if not required and self.rng.random() < 0.5:
+            scope[name] = None
+            return True
+        scope[name] = self.usual(tool, name)
+        return not required or scope[name] is not None
+
+    def usual(self, tool: Tool, name: str) -> Any:
+        """A value of the kind that an argument takes, from the world where it can be."""
+        schema = tool.parameters["properties"][name]
+        many = schema["type"] == "array"
+        if name in tool.refers:
+            ids = self.ids(tool.refers[name])
+            if many:
+                low, high = schema.get("minItems", 1), min(schema.get("maxItems", 3), 3)
+                return self.rng.sample(ids, min(len(ids), self.rng.randint(low, max(low, high)))) or None
+            return self.rng.choice(ids) if ids else None
+        if name in tool.like and "enum" not in schema:
+            found = self.values(tool.like[name])
+            if found:
+                return self.rng.choice(found)
+        return plain_value(schema, self.rng, self.scope()["today"])
+
+    def _everyday(self, tool: Tool, scope: Scope) -> Scope | None:
+        kind = tool.origin.kind
+        if kind == "search":
+            return self._search(tool, scope)
+        if kind == "create":
+            return self._create(tool, scope)
+        if kind == "count":
+            return scope if all(self._fill(tool, name, scope) for name in tool.parameters["properties"]) else None
+        where = None
+        if kind == "transition":
+            lifecycle = self.domain.blueprint.entities[tool.origin.entity].lifecycle
+            before = ", ".join(f"'{s}'" for s, later in lifecycle.items() if tool.origin.state in later)
+            where = f"state IN ({before})"
+        ids = self.ids(tool.origin.entity, where)
+        if not ids:
+            return None
+        scope[f"{tool.origin.entity}_id"] = self.rng.choice(ids)
+        return self._update(tool, scope) if kind == "update" else scope
+
+    def _search(self, tool: Tool, scope: Scope) -> Scope | None:
+        """Filters that some row meets."""
+        entity, fields = tool.origin.entity, self.domain.blueprint.entities[tool.origin.entity].fields
+        ids = self.ids(entity)
+        if not ids:
+            return None
+        chosen = self.rng.choice(ids)
+        for key in self.rng.sample(tool.origin.fields, min(len(tool.origin.fields), self.rng.choice((1, 1, 2)))):
+            value = self._one(f'SELECT "{key}" FROM "{entity}" WHERE id = :id', {"id": chosen})
+            name = argument_name(key, fields[key]) if key in fields else key
+            if value is None:
+                continue
+            if name in tool.parameters["properties"]:
+                scope[name] = value
+            else:
+                scope.update({f"{key}_{end}": value for end in self.rng.choice((("from",), ("until",), ("from", "until")))})
+        return scope
+
+    def _create(self, tool: Tool, scope: Scope) -> Scope | None:
+        entity = tool.origin.entity
+        row: dict[str, Any] = {}
+        for key in tool.origin.fields:
+            spec = self.domain.blueprint.entities[entity].fields[key]
+            name = argument_name(key, spec)
+            if spec.ref:
+                where = spec.where if spec.where and not spec.optional else None
+                ids = self.ids(spec.ref, where, {**row, **scope})
+                if not ids and not spec.nullable:
+                    return None
+                row[key] = self.rng.choice(ids) if ids and (not spec.optional or self.rng.random() > spec.optional) else None
+            else:
+                row[key] = self._field(entity, key, row)
+                if row[key] is None and not spec.nullable:
+                    row[key] = self.usual(tool, name)
+            scope[name] = row[key]
+        return scope
+
+    def _update(self, tool: Tool, scope: Scope) -> Scope | None:
+        fields = self.domain.blueprint.entities[tool.origin.entity].fields
+        count = min(len(tool.origin.fields), self.rng.choice((1, 1, 2)))
+        for key in self.rng.sample(tool.origin.fields, count):
+            value = self._field(tool.origin.entity, key, {})
+            scope[argument_name(key, fields[key])] = self.usual(tool, key) if value is None else value
+        return scope
+
+    def _field(self, entity: str, key: str, row: dict[str, Any]) -> Any:
+        """A new value of a field, spread as the blueprint spreads it."""
+        spec = self.domain.blueprint.entities[entity].fields[key]
+        moment = spec.date if spec.kind == "date" else spec.datetime
+        if isinstance(moment, After):
+            table = self.domain.tables[entity]
+            text = resolve_row(moment.after, table, self.domain.tables)
+            text = "".join(":" + t.text[2:] if t.kind == "word" and t.text.startswith("t.") else t.text for t in tokens(text))
+            text = "".join(":" + t.text if t.kind == "word" and t.text in row else t.text for t in tokens(text))
+            names = {t.text[1:] for t in tokens(text) if t.kind == "bind"}
+            if not names <= row.keys() | {"now", "today"}:
+                return None
+            row[moment.after] = self._one(f"SELECT ({text})", {**self.scope(), **row})
+        draws = self._draws.setdefault(entity, {})
+        if key not in draws:
+            today = datetime.date.fromisoformat(self.domain.today)
+            draws[key] = Drawer(self.domain.blueprint, self.rng, today, int(self.domain.now[11:13]), False).draw(key, spec)
+        made = draws[key]
+        if made is None:
+            return None
+        value = made(row)
+        taken = f'SELECT id FROM "{entity}" WHERE "{key}" = :value'
+        for _ in range(_UNIQUE_TRIES if spec.unique else 0):
+            if not self.options(taken, {"value": value}):
+                break
+            value = made(row)
+        return value
+
+
+def to_agent(schema: Mapping[str, Any], value: Any) -> Any:
+    """A value as SQL sees it, as an agent gives it: amounts in whole units, true and false, lists and objects."""
+    kind = schema["type"]
+    if value is None:
+        return None
+    if kind in ("array", "object") and isinstance(value, str):
+        value = orjson.loads(value)
+    if kind == "array":
+        return [to_agent(schema["items"], item) for item in value]
+    if kind == "object":
+        return {name: to_agent(schema["properties"][name], item) for name, item in value.items() if item is not None}
+    if kind == "number":
+        return value / 100
+    return bool(value) if kind == "boolean" else value
+
+
+def as_bound(value: Any) -> Any:
+    """A value as a statement takes it: lists as JSON text."""
+    return orjson.dumps(value).decode() if isinstance(value, list | dict) else value

@@ -1,0 +1,342 @@
+"""A job that people ask for: what is given in words, and the calls that do it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from synthtools.blueprint import Answer as AnswerSpec
+from synthtools.blueprint import Given, Step, Workflow
+from synthtools.domain import Domain
+from synthtools.goal import Answer
+from synthtools.language import mark, say
+from synthtools.sample import CallSampler
+from synthtools.task import Derived, Ref, value_of
+from synthtools.tasks.build import Builder, NotBuilt
+from synthtools.tasks.describe import Describer, Description
+from synthtools.tool import Tool
+
+_SLOT = re.compile(r"\{([a-z][a-z0-9_]*)(\?([^}]*))?\}")
+MAX_TIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One value that the request states: plain, or rows described in words."""
+
+    value: Any
+    """As an agent gives it; for rows their id or ids."""
+    stored: Any
+    """As stored: money in cents."""
+    text: str
+    """Marked words."""
+    rows: tuple[Description, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be asked for, with everything that its words say."""
+
+    key: str
+    """The tool or workflow."""
+    phrase: str
+    """Marked words."""
+    drawn: Mapping[str, Drawn]
+    steps: tuple[Step, ...]
+    answer: AnswerSpec | None
+
+
+@dataclass(slots=True)
+class Jobs:
+    """Draws jobs in one world."""
+
+    domain: Domain
+    sampler: CallSampler
+    describer: Describer
+    rng: random.Random
+
+    @property
+    def searches(self) -> Mapping[str, Tool]:
+        """entity → its search tool."""
+        return {t.origin.entity: t for t in self.domain.tools.values() if t.origin.kind == "search"}
+
+    def has_words(self, tool: Tool) -> bool:
+        """Whether people have words to ask for a tool."""
+        return bool(self._phrases(tool, clause=False))
+
+    def of_tool(
+        self, tool: Tool, *, by_id: bool = False, fixed: Mapping[str, Any] | None = None, clause: bool = False, phrases: Sequence[str] = ()
+    ) -> Job:
+        """A job that one tool does. `fixed` arguments are kept; `clause` wants words that are an imperative clause. Raises NotBuilt."""
+        phrases = phrases or self._phrases(tool, clause=clause)
+        if not phrases:
+            raise NotBuilt("no_words")
+        template = self.rng.choice(phrases)
+        arguments = fixed if fixed is not None else self.sampler.sample(tool, sensible=True)
+        if arguments is None:
+            raise NotBuilt("no_arguments")
+        named = {m.group(1) for m in _SLOT.finditer(template)}
+        own = f"{tool.origin.entity}_id"
+        slots = {own if name == "it" else name for name in named}
+        arguments = self._complete(tool, arguments, slots)
+        drawn = {name: self._drawn_argument(tool, name, value, by_id=by_id) for name, value in arguments.items()}
+        spoken = {("it" if name == own and "it" in named else name): d for name, d in drawn.items()}
+        hand = self.domain.blueprint.tools.get(tool.key)
+        step = Step.model_validate({"call": tool.key, "with": {name: name for name in drawn}, "as": "done"})
+        answer = hand.answer if hand else None
+        spec = AnswerSpec(path=f"done.{answer.path}", type=answer.type) if answer else None
+        return Job(tool.key, fill(template, spoken), drawn, (step,), spec)
+
+    def of_workflow(self, name: str, workflow: Workflow) -> Job:
+        """A job of several calls. Raises NotBuilt."""
+        scope: dict[str, Any] = {}
+        drawn: dict[str, Drawn] = {}
+        for key, given in workflow.given.items():
+            value = self.sampler.draw(given, scope)
+            if value is None:
+                if given.skip:
+                    continue
+                raise NotBuilt("no_given")
+            scope[key] = orjson.dumps(value).decode() if isinstance(value, list) else value
+            drawn[key] = self._drawn_given(given, value)
+        return Job(name, fill(self.rng.choice(workflow.asked_as), drawn), drawn, tuple(workflow.steps), workflow.answer)
+
+    def _phrases(self, tool: Tool, *, clause: bool) -> list[str]:
+        entity = self.domain.blueprint.entities.get(tool.origin.entity)
+        hand = self.domain.blueprint.tools.get(tool.key)
+        phrases = hand.asked_as if hand else (entity.says.get(tool.key, []) if entity else [])
+        return [p for p in phrases if not clause or not p.rstrip().endswith((".", "?", "!"))]
+
+    def _complete(self, tool: Tool, arguments: Mapping[str, Any], slots: set[str]) -> dict[str, Any]:
+        """Exactly the arguments that the words name, and those that no words can leave out."""
+        kept = {k: v for k, v in arguments.items() if k in slots}
+        missing = [k for k in tool.parameters["required"] if k not in kept]
+        if missing:
+            raise NotBuilt("words_leave_out")
+        for name in slots - kept.keys():
+            like = tool.like.get(name)
+            if like is not None and tool.origin.kind == "update":
+                kept[name] = self._another_value(tool, name, like)
+        return kept
+
+    def _another_value(self, tool: Tool, name: str, like: str) -> Any:
+        """A value of the same column, taken from some row."""
+        entity, _, key = like.partition(".")
+        rows = self.sampler.values(entity, key)
+        if not rows:
+            raise NotBuilt("no_values")
+        value = self.rng.choice(rows)
+        if name in tool.money:
+            return value / 100
+        return bool(value) if tool.parameters["properties"][name]["type"] == "boolean" else value
+
+    def _drawn_argument(self, tool: Tool, name: str, value: Any, *, by_id: bool) -> Drawn:
+        entity = tool.refers.get(name)
+        if entity is not None:
+            rows = tuple(self._described(entity, str(v), by_id=by_id) for v in (value if isinstance(value, list) else [value]))
+            return Drawn(value, value, listed([r.text for r in rows]), rows)
+        kind = self._kind(tool, name)
+        stored = round(value * 100) if name in tool.money else (int(value) if isinstance(value, bool) else value)
+        return Drawn(value, stored, mark(say(self.domain, value, kind, self.rng)))
+
+    def _kind(self, tool: Tool, name: str) -> str:
+        schema = tool.parameters["properties"][name]
+        if name in tool.money:
+            return "money"
+        if name in tool.like:
+            entity, _, key = tool.like[name].partition(".")
+            return self.domain.tables[entity].columns[key].kind
+        return "enum" if "enum" in schema else str(schema.get("format", schema["type"]))
+
+    def _drawn_given(self, given: Given, value: Any) -> Drawn:
+        if given.entity is not None:
+            ids = value if isinstance(value, list) else [value]
+            rows = tuple(self._described(given.entity, v) for v in ids)
+            return Drawn(value, value, listed([r.text for r in rows]), rows)
+        kind = "money" if given.money else "date" if given.date else "text" if given.text else "choice" if given.choice else "plain"
+        if given.sql and isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            kind = "date"
+        shown = value / 100 if kind == "money" else value
+        return Drawn(shown, value, mark(say(self.domain, shown, kind, self.rng)))
+
+    def _described(self, entity: str, row: str, *, by_id: bool = False) -> Description:
+        description = self.describer.describe(entity, row, by_id=by_id)
+        if description is None:
+            raise NotBuilt("not_describable")
+        return description
+
+
+def listed(texts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def fill(template: str, drawn: Mapping[str, Drawn]) -> str:
+    """A phrase with its slots filled; `{name?words }` shows its words only when there is a value. Raises NotBuilt."""
+
+    def slot(match: re.Match[str]) -> str:
+        value = drawn.get(match.group(1))
+        if match.group(2) is not None:
+            return "" if value is None else f"{match.group(3)}{value.text} "
+        if value is None:
+            raise NotBuilt("no_value")
+        return value.text
+
+    return re.sub(r"  +", " ", _SLOT.sub(slot, template)).strip()
+
+
+@dataclass(slots=True)
+class Carried:
+    """What carrying out a job came to."""
+
+    answer: Answer | None
+    answer_from: Any
+    """The answer as the solution gives it: a Ref or a list of Refs."""
+    ties: int
+    """How many rows a pick could equally have taken."""
+
+
+def carry_out(builder: Builder, job: Job, choice: int = 0) -> Carried:
+    """Do a job with a builder; `choice` says which of tied rows a pick takes. Raises NotBuilt."""
+    values: dict[str, Any] = {}
+    for name, drawn in job.drawn.items():
+        if not drawn.rows:
+            values[name] = builder.literal(drawn.value, _unmarked(drawn.text))
+    results: dict[str, tuple[int, tuple[str | int, ...]]] = {}
+    ties, run = 1, _Run(builder, job, values, results)
+    for step in job.steps:
+        arguments = {}
+        for name, wanted in step.with_.items():
+            value = run.argument(wanted)
+            if value is not None:
+                arguments[name] = value
+        tool = builder.tool(step.call)
+        outcome = builder.call(tool, arguments)
+        place: tuple[str | int, ...] = ()
+        if step.pick is not None:
+            place, found = _pick(builder, tool, outcome, step.pick, choice)
+            ties = max(ties, found)
+        if step.as_:
+            results[step.as_] = (len(builder.steps) - 1, place)
+    if job.answer is None:
+        return Carried(None, None, ties)
+    source, answer = run.answer(job.answer)
+    return Carried(answer, source, ties)
+
+
+def _unmarked(text: str) -> str:
+    return text.replace("\x01", "").replace("\x02", "")
+
+
+def _pick(builder: Builder, tool: Tool, outcome: Any, pick: Mapping[str, Any], choice: int) -> tuple[tuple[str | int, ...], int]:
+    """The place of the picked row in a result, and how many rows tie for it."""
+    key = next((k for k, r in tool.program.returns.items() if r.many), "")
+    rows = outcome[key] if key else outcome
+    how, by = next(iter(pick.items()))
+    if not isinstance(rows, list) or not rows:
+        raise NotBuilt("nothing_to_pick")
+    if how == "only" and len(rows) != 1:
+        raise NotBuilt("not_the_only_one")
+    if how in ("first", "only"):
+        tied = [0]
+    else:
+        numbers = [float(row[str(by)]) if not _is_text(row[str(by)]) else row[str(by)] for row in rows]
+        best = min(numbers) if how == "lowest" else max(numbers)
+        tied = [i for i, n in enumerate(numbers) if n == best]
+        if len(tied) == len(rows) and len(rows) >= builder.domain.surface.page_size:
+            raise NotBuilt("ties_beyond_the_page")
+    if len(tied) > MAX_TIES:
+        raise NotBuilt("too_many_ties")
+    index = tied[choice]
+    return ((key, index) if key else (index,)), len(tied)
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return True
+    return False
+
+
+@dataclass(slots=True)
+class _Run:
+    """Values of a job while it is carried out."""
+
+    builder: Builder
+    job: Job
+    values: dict[str, Any]
+    results: dict[str, tuple[int, tuple[str | int, ...]]]
+
+    def argument(self, wanted: Any) -> Any:
+        """The argument that a step's `with` names: a path, a plain value, `{value: …}` or `{sql: …}`."""
+        if isinstance(wanted, dict):
+            if "value" in wanted:
+                return wanted["value"]
+            uses = {m: self.argument(m) for m in re.findall(r":([a-z][a-z0-9_]*)", wanted["sql"])}
+            return Derived(wanted["sql"], uses)
+        if not isinstance(wanted, str):
+            return [self.argument(w) for w in wanted] if isinstance(wanted, list) else wanted
+        root, *rest = wanted.split(".")
+        if root in self.results:
+            number, place = self.results[root]
+            return Ref(number, (*place, *(int(r) if r.isdigit() else r for r in rest)))
+        if root in ("today", "now"):
+            domain = self.builder.domain
+            return domain.today if root == "today" else domain.now
+        drawn = self.job.drawn.get(root)
+        if drawn is None:
+            return None
+        if not drawn.rows:
+            return self.values[root]
+        if isinstance(drawn.value, list):
+            return [self.builder.locate(r.entity, r.id, r.claims) for r in drawn.rows]
+        return self._along(drawn.rows[0], rest)
+
+    def _along(self, row: Description, path: list[str]) -> Any:
+        """A described row's id, or a column reached from it, looked up on the way."""
+        builder = self.builder
+        found = builder.locate(row.entity, row.id, row.claims)
+        entity, identifier = row.entity, row.id
+        for column in path:
+            found = builder.cell(entity, identifier, column)
+            entity = builder.domain.tables[entity].columns[column].ref
+            identifier = str(value_of(found, builder.results))
+        return found
+
+    def answer(self, spec: AnswerSpec) -> tuple[Any, Answer]:
+        """Where the answer stands, and the answer itself."""
+        root, _, rest = spec.path.partition(".")
+        many = spec.path.endswith("[]") or "[]." in spec.path
+        if root.removesuffix("[]") not in self.results:
+            raise NotBuilt("no_answer")
+        number, place = self.results[root.removesuffix("[]")]
+        if not many:
+            ref = Ref(number, (*place, *(int(r) if r.isdigit() else r for r in rest.split("."))))
+            return ref, typed_answer(spec.type, value_of(ref, self.builder.results))
+        before, _, column = spec.path.partition("[]")
+        inner = before.partition(".")[2]
+        at = (*place, *([inner] if inner else []))
+        rows = value_of(Ref(number, at), self.builder.results)
+        refs = [Ref(number, (*at, i, *([column[1:]] if column else []))) for i in range(len(rows))]
+        return refs, typed_answer(spec.type, [value_of(r, self.builder.results) for r in refs])
+
+
+def typed_answer(kind: Any, value: Any) -> Answer:
+    """An answer of a type from a value as a result shows it. Raises NotBuilt where there is none."""
+    if value is None or value == [] or value == "":
+        raise NotBuilt("no_answer")
+    if kind == "money":
+        return Answer("money", round(float(value) * 100))
+    if kind == "ids":
+        return Answer("ids", sorted(str(v) for v in value))
+    if kind == "date":
+        return Answer("date", str(value)[:10])
+    return Answer(kind, value if kind == "number" else str(value))
+
+

@@ -1,0 +1,172 @@
+"""The chat agent against a real endpoint: a local HTTP server that speaks the chat-completions protocol."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from openai import InternalServerError
+
+from agents.agent import Opening, OutOfBudget, Turn, finish_call
+from agents.chat import Budget, ChatAgent, Endpoint, Sampling
+from synthtools.tool import ToolCall
+
+Reply = tuple[int, dict[str, Any]]
+"""Status and body."""
+Script = Callable[[dict[str, Any]], Reply]
+"""Answers a request's body."""
+
+TOOLS = (
+    {"type": "function", "function": {"name": "get_boat", "description": "A boat.", "parameters": {"type": "object", "properties": {}}}},
+)
+FREE = Budget()
+OPENING = Opening("marina/chain/0001", "Today is 2026-06-12.", "Where is Halcyon?", TOOLS, 7)
+
+
+@contextmanager
+def serving(script: Script) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server on this machine that answers by the script; gives its base URL and the requests it got."""
+    requests: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802  the name that http.server calls
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            requests.append(body)
+            status, reply = script(body) if self.path == "/v1/chat/completions" else (404, {})
+            data = json.dumps(reply).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("retry-after-ms", "1")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", requests
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def completion(text: str | None = None, calls: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """A chat completion with text and calls (name, arguments as JSON text)."""
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if calls:
+        message["tool_calls"] = [
+            {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for number, (name, arguments) in enumerate(calls)
+        ]
+    return 200, {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "tiny",
+        "choices": [{"index": 0, "finish_reason": "tool_calls" if calls else "stop", "message": message}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+    }
+
+
+def agent(url: str, budget: Budget = FREE, **sampling: Any) -> ChatAgent:
+    """A chat agent at this URL."""
+    return ChatAgent(Sampling("tiny", **sampling), Endpoint(url, seconds=10, retries=2), budget)
+
+
+def test_parallel_calls_are_one_turn_and_their_results_go_back_together() -> None:
+    """Two calls in a completion, both results in the next request, in order and under their ids; text ends the episode."""
+
+    def script(body: dict[str, Any]) -> Reply:
+        if body["messages"][-1]["role"] == "user":
+            return completion("Looking.", (("get_boat", '{"id":"B-1"}'), ("get_boat", "{broken")))
+        return completion("On D4.")
+
+    with serving(script) as (url, requests):
+        chat = agent(url, temperature=0.5, parallel=False)
+        chat.begin(OPENING)
+        first = chat.act(["opening"])
+        last = chat.act(['{"id":"B-1"}', '{"error":"invalid_json"}'])
+    assert first == Turn((ToolCall("get_boat", '{"id":"B-1"}'), ToolCall("get_boat", "{broken")), "Looking.", 20)
+    assert last == Turn((finish_call("On D4."),), "On D4.", 20, spoken=True)
+    assert requests[0]["tools"] == list(TOOLS)
+    assert requests[0]["temperature"] == 0.5
+    assert requests[0]["parallel_tool_calls"] is False
+    assert requests[0]["messages"][0]["content"].endswith("Today is 2026-06-12.")
+    assert requests[0]["messages"][1] == {"role": "user", "content": "Where is Halcyon?"}
+    assert requests[1]["messages"][3:] == [
+        {"role": "tool", "tool_call_id": "c0", "content": '{"id":"B-1"}'},
+        {"role": "tool", "tool_call_id": "c1", "content": '{"error":"invalid_json"}'},
+    ]
+
+
+def test_a_new_episode_is_a_new_conversation() -> None:
+    """Nothing of the last episode is sent in the next."""
+    with serving(lambda body: completion("Done.")) as (url, requests):
+        chat = agent(url)
+        for _ in range(2):
+            chat.begin(OPENING)
+            chat.act(["opening"])
+    assert requests[0] == requests[1]
+
+
+def test_server_errors_are_tried_again_and_then_raised() -> None:
+    """Two failures are ridden out; endless ones are ours, and propagate."""
+    left = [2]
+
+    def flaky(body: dict[str, Any]) -> Reply:
+        left[0] -= 1
+        return (503, {"error": {"message": "busy"}}) if left[0] >= 0 else completion("Done.")
+
+    with serving(flaky) as (url, requests):
+        chat = agent(url)
+        chat.begin(OPENING)
+        assert chat.act(["opening"]).text == "Done."
+    assert len(requests) == 3
+    with serving(lambda body: (500, {"error": {"message": "down"}})) as (url, requests):
+        chat = agent(url)
+        chat.begin(OPENING)
+        with pytest.raises(InternalServerError):
+            chat.act(["opening"])
+    assert len(requests) == 3
+
+
+@pytest.mark.parametrize("budget", [Budget(tokens=240), Budget(money=0.0003, prompt_price=1.0, completion_price=4.0)])
+def test_a_spent_budget_ends_it(budget: Budget) -> None:
+    """Tokens and money are counted over episodes; once spent, nothing more is asked."""
+    with serving(lambda body: completion("Done.")) as (url, requests):
+        chat = agent(url, budget)
+        for _ in range(2):
+            chat.begin(OPENING)
+            chat.act(["opening"])
+        chat.begin(OPENING)
+        with pytest.raises(OutOfBudget):
+            chat.act(["opening"])
+    assert (len(requests), chat.spent_tokens) == (2, 240)
+
+
+def test_identity_is_model_prompt_and_sampling() -> None:
+    """Each of them makes another agent; where it answers does not."""
+    settings = [{}, {"prompt": "Be quick."}, {"temperature": 0.1}, {"top_p": 0.9}, {"max_tokens": 9}, {"parallel": False}]
+    identities = {agent("http://one", **chosen).identity for chosen in settings}
+    assert len(identities) == len(settings)
+    assert agent("http://one").identity == agent("http://two", Budget(tokens=1)).identity
+
+
+def test_lone_surrogates_do_not_reach_the_record() -> None:
+    """Text that UTF-8 cannot hold is replaced at the door."""
+    with serving(lambda body: completion("a\ud800b", (("get_boat", '"\ud800"'),))) as (url, _):
+        chat = agent(url)
+        chat.begin(OPENING)
+        turn = chat.act(["opening"])
+    assert turn.text == "a?b"
+    assert turn.calls[0].arguments == '"?"'
