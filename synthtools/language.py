@@ -45,7 +45,7 @@ MANNERS = (
     ),
     Manner(
         ("can you {c}", "{c} please", "need you to {c}", "pls {c}", "{c}, quick as you can"),
-        ("{q}?", "quick one: {q}?", "hey, {q}?", "do you know {q}?"),
+        ("{q}?", "quick one: {q}?", "question: {q}?", "any idea: {q}?"),
         ("", "", "hi, ", "hey ", "morning, "),
         ("", "", " thx", " cheers", " ta"),
         lower=True,
@@ -80,15 +80,13 @@ FALLBACKS = (
     "If it's a no, reply with the {noun} number so I can pass it on.",
 )
 
-TELL_ME = ("{A}. Then tell me: {q}?", "{A}, and let me know afterwards: {q}?", "{A}. I also need to know: {q}?", "{A}; and then, {q}?")
-
 CONDITIONS = (
-    "Find out {q}: if it is {test}, {a}; otherwise {b}.",
+    "{Q}? If it is {test}, {a}; otherwise {b}.",
     "Depends on one thing: {q}? If {test}, {a}. If not, {b}.",
     "{Q}? If that's {test}, {a}, else {b}.",
-    "Please check {q}. When it's {test}, {a}; in any other case {b}.",
-    "Look up {q}. Should that be {test}, {a}. Otherwise {b}.",
-    "First see {q}. {a_if} if it is {test}, and if it isn't, {b}.",
+    "Please check first: {q}? When it's {test}, {a}; in any other case {b}.",
+    "Look this up: {q}? Should it be {test}, {a}. Otherwise {b}.",
+    "One thing decides it: {q}? {A} if it is {test}, and if it isn't, {b}.",
 )
 
 
@@ -159,9 +157,21 @@ def say_date(value: str, today: str, rng: random.Random) -> str:
     return rng.choice(forms)
 
 
-def is_clause(template: str) -> bool:
-    """Whether a phrase is an imperative clause, to be wrapped, rather than whole sentences."""
-    return not template.rstrip().endswith((".", "?", "!"))
+_NOT_VERBS = frozenset(
+    "a an the this that these those it its they there nobody somebody someone i i'm i've we we've you he she my our their his her "
+    "no what when where which who whose how why if once after before as from for in on at with just now sorry could can would please".split()
+)
+
+
+def is_clause(phrase: str) -> bool:
+    """Whether a phrase is an imperative clause, to be wrapped, rather than sentences to be left as they are."""
+    return not phrase.rstrip().endswith((".", "?", "!"))
+
+
+def is_imperative(template: str) -> bool:
+    """Whether a template, its slots unfilled, begins with a verb and ends open."""
+    first = template.split(maxsplit=1)[0].strip(",:;").lower()
+    return is_clause(template) and template[0] not in "{\"" and not template[0].isupper() and first not in _NOT_VERBS
 
 
 def upper_first(text: str) -> str:
@@ -183,9 +193,11 @@ def _fill(template: str, clauses: dict[str, str]) -> str:
     return template
 
 
-def ask_command(manner: Manner, clause: str, rng: random.Random) -> str:
-    """A command, or whole sentences, in a manner."""
+def ask_command(manner: Manner, clause: str, rng: random.Random, after: str = "") -> str:
+    """A command, or whole sentences, in a manner; `after` is a sentence to follow."""
     body = _fill(rng.choice(manner.commands), {"c": clause}) if is_clause(clause) else (clause if manner.lower else upper_first(clause))
+    if after:
+        body = f"{body}{'.' if is_clause(body) else ''} {after}"
     return _around(manner, body, rng)
 
 
@@ -214,7 +226,7 @@ def _several(count: int) -> str:
 
 def ask_conditional(manner: Manner, question: str, test: str, acts: tuple[str, str], rng: random.Random) -> str:
     """If what is asked passes a test, one thing; otherwise another."""
-    template = rng.choice(CONDITIONS).replace("{test}", test).replace("{a_if}", upper_first(acts[0]))
+    template = rng.choice(CONDITIONS).replace("{test}", test)
     return _around(manner, _fill(template, {"q": question, "a": acts[0], "b": acts[1]}), rng)
 
 
@@ -230,10 +242,9 @@ def ask_state_condition(manner: Manner, described: str, state: str, acts: tuple[
     return _around(manner, _fill(rng.choice(forms), {"a": acts[0], "b": acts[1]}), rng)
 
 
-def with_fallback(request: str, noun: str, rng: random.Random) -> str:
-    """A request with what is wanted instead, should it not be possible."""
-    ending = "" if request.rstrip().endswith((".", "?", "!")) else "."
-    return f"{request}{ending} {rng.choice(FALLBACKS).replace('{noun}', noun)}"
+def fallback(noun: str, rng: random.Random) -> str:
+    """What is wanted instead, should the request not be possible."""
+    return rng.choice(FALLBACKS).replace("{noun}", noun)
 
 
 def _around(manner: Manner, body: str, rng: random.Random) -> str:

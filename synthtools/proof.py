@@ -12,7 +12,7 @@ import orjson
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
 from synthtools.finish import abilities, parse_finish
-from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
+from synthtools.goal import OUTCOMES, Answer, Changes, Ending, Judgement
 from synthtools.judge import MatchTooHard, judge, relevant
 from synthtools.promise import broken
 from synthtools.seed import generator
@@ -231,8 +231,7 @@ class Prover:
         for alternative in task.goal.alternatives[:1]:
             if alternative.answer is None or episode.ending is None:
                 continue
-            value = alternative.answer.value
-            wrong: Any = value / 100 + 1 if alternative.answer.type == "money" else value + 1 if alternative.answer.type == "number" else f"{value} x"
+            wrong = wrong_answer(alternative.answer)
             self.checked["mutants_fail"] += 1
             ending = Ending(wrong, episode.ending.outcome, episode.ending.about)
             if judge(task.goal, episode.changes, ending, self.domain).success:
@@ -266,6 +265,20 @@ class Prover:
 
 
 _PAGING = range(2000)
+
+
+def wrong_answer(answer: Answer) -> Any:
+    """An answer of the same type that is not the right one."""
+    value = answer.value
+    if answer.type == "money":
+        return value / 100 + 1
+    if answer.type == "number":
+        return value + 1
+    if answer.type == "ids":
+        return [*value, f"{value[0]}9"]
+    if answer.type == "date":
+        return f"{int(value[:4]) + 1}{value[4:]}"
+    return f"{value}9"
 
 
 def same_shape(one: Tool, other: Tool) -> bool:

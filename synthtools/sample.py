@@ -8,13 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from synthtools.backend import LocalBackend
 from synthtools.blueprint import After, Given
 from synthtools.domain import Domain
 from synthtools.everyday import argument_name
-from synthtools.fuzz import Edges, widen
+from synthtools.fuzz import Fuzzer, Slot, as_bound, slots_of, to_agent
 from synthtools.invariant import resolve_row
 from synthtools.pools import pool
 from synthtools.sql import bind, tokens
@@ -38,7 +36,8 @@ class CallSampler:
         self._cache: dict[tuple[Any, ...], list[Any]] = {}
         self._start: tuple[Any, ...] | None = None
         self._draws: dict[str, dict[str, Draw | None]] = {}
-        self._edges: dict[str, Edges] = {}
+        self._slots: dict[str, dict[str, Slot]] = {}
+        self._fuzzer = Fuzzer(self)
         self._bound: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def sample(self, tool: Tool, *, sensible: bool = True) -> dict[str, Any] | None:
@@ -48,9 +47,7 @@ class CallSampler:
         scope = self.scope()
         chosen = self._sensible(tool, scope)
         if not sensible:
-            if tool.key not in self._edges:
-                self._edges[tool.key] = Edges(self.domain, tool)
-            chosen = widen(self, tool, self._edges[tool.key], chosen)
+            chosen = self._fuzzer.widen(tool, chosen)
         if chosen is None:
             return None
         properties = tool.parameters["properties"]
@@ -173,24 +170,30 @@ class CallSampler:
         if not required and self.rng.random() < 0.5:
             scope[name] = None
             return True
-        scope[name] = self.usual(tool, name)
+        scope[name] = self.usual(self.slots(tool)[name])
         return not required or scope[name] is not None
 
-    def usual(self, tool: Tool, name: str) -> Any:
-        """A value of the kind that an argument takes, from the world where it can be."""
-        schema = tool.parameters["properties"][name]
-        many = schema["type"] == "array"
-        if name in tool.refers:
-            ids = self.ids(tool.refers[name])
-            if many:
-                low, high = schema.get("minItems", 1), min(schema.get("maxItems", 3), 3)
-                return self.rng.sample(ids, min(len(ids), self.rng.randint(low, max(low, high)))) or None
+    def slots(self, tool: Tool) -> dict[str, Slot]:
+        """What each argument of a tool takes."""
+        if tool.key not in self._slots:
+            self._slots[tool.key] = slots_of(self.domain, tool)
+        return self._slots[tool.key]
+
+    def usual(self, slot: Slot) -> Any:
+        """A value of the kind that an argument takes, from the world where it can be; None where there is none."""
+        if slot.item is not None:
+            items = [self.usual(slot.item) for _ in range(self.rng.randint(*slot.few))]
+            return [item for index, item in enumerate(items) if item is not None and item not in items[:index]] or None
+        if slot.properties:
+            return {name: value for name, inner in slot.properties.items() if (value := self.usual(inner)) is not None}
+        if slot.refers:
+            ids = self.ids(slot.refers)
             return self.rng.choice(ids) if ids else None
-        if name in tool.like and "enum" not in schema:
-            found = self.values(tool.like[name])
+        if slot.like and "enum" not in slot.schema:
+            found = self.values(slot.like)
             if found:
                 return self.rng.choice(found)
-        return plain_value(schema, self.rng, self.scope()["today"])
+        return slot.plain(self.rng, self.scope()["now"])
 
     def _everyday(self, tool: Tool, scope: Scope) -> Scope | None:
         kind = tool.origin.kind
@@ -244,7 +247,7 @@ class CallSampler:
             else:
                 row[key] = self._field(entity, key, row)
                 if row[key] is None and not spec.nullable:
-                    row[key] = self.usual(tool, name)
+                    row[key] = self.usual(self.slots(tool)[name])
             scope[name] = row[key]
         return scope
 
@@ -253,7 +256,7 @@ class CallSampler:
         count = min(len(tool.origin.fields), self.rng.choice((1, 1, 2)))
         for key in self.rng.sample(tool.origin.fields, count):
             value = self._field(tool.origin.entity, key, {})
-            scope[argument_name(key, fields[key])] = self.usual(tool, key) if value is None else value
+            scope[argument_name(key, fields[key])] = self.usual(self.slots(tool)[key]) if value is None else value
         return scope
 
     def _field(self, entity: str, key: str, row: dict[str, Any]) -> Any:
@@ -264,7 +267,6 @@ class CallSampler:
             table = self.domain.tables[entity]
             text = resolve_row(moment.after, table, self.domain.tables)
             text = "".join(":" + t.text[2:] if t.kind == "word" and t.text.startswith("t.") else t.text for t in tokens(text))
-            text = "".join(":" + t.text if t.kind == "word" and t.text in row else t.text for t in tokens(text))
             names = {t.text[1:] for t in tokens(text) if t.kind == "bind"}
             if not names <= row.keys() | {"now", "today"}:
                 return None
@@ -284,23 +286,3 @@ class CallSampler:
             value = made(row)
         return value
 
-
-def to_agent(schema: Mapping[str, Any], value: Any) -> Any:
-    """A value as SQL sees it, as an agent gives it: amounts in whole units, true and false, lists and objects."""
-    kind = schema["type"]
-    if value is None:
-        return None
-    if kind in ("array", "object") and isinstance(value, str):
-        value = orjson.loads(value)
-    if kind == "array":
-        return [to_agent(schema["items"], item) for item in value]
-    if kind == "object":
-        return {name: to_agent(schema["properties"][name], item) for name, item in value.items() if item is not None}
-    if kind == "number":
-        return value / 100
-    return bool(value) if kind == "boolean" else value
-
-
-def as_bound(value: Any) -> Any:
-    """A value as a statement takes it: lists as JSON text."""
-    return orjson.dumps(value).decode() if isinstance(value, list | dict) else value

@@ -74,7 +74,7 @@ class Drawer:
             if used and spec.repeats and rng.random() < spec.repeats:
                 return rng.choice(used)
             value = made(row)
-            for attempt in range(60):
+            for attempt in range(60 if spec.unique else 3):
                 if value not in seen:
                     break
                 value = made(row) if attempt < 50 or not isinstance(value, str) else f"{made(row)} {rng.randint(2, 9999)}"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import gymnasium
-from synthtools.stream import TaskStream
 
 import envs  # noqa: F401 - registers the environments
 from synthtools.domain import Domain
 from synthtools.goal import Change
 from synthtools.load import load_domain
+from synthtools.stream import TaskStream
 from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall
 
@@ -30,7 +31,7 @@ def page() -> str:
     """The part, in Markdown."""
     env: Any = gymnasium.make(ENV).unwrapped
     env.reset(seed=0, options={"task": choose(TaskStream(load_domain(DOMAIN), 0))})
-    lines = [*about_domain(env.domain), "", *about_task(env.task), "", *about_trajectory(env)]
+    lines = [*about_domain(env.domain), "", *about_task(env.task, env.domain), "", *about_trajectory(env)]
     env.close()
     return "```text\n" + "\n".join(line.rstrip() for line in lines) + "\n```"
 
@@ -50,43 +51,49 @@ def about_domain(domain: Domain) -> list[str]:
     by_hand = [tool.name for tool in domain.tools.values() if tool.origin.kind == "hand"]
     tool, policy = domain.tool(TOOL), domain.policies[POLICY]
     return [
-        row("domain", f"{domain.name} ({domain.field}, {domain.split} split): {domain.about}"),
-        row("", f"rows: {rows}"),
-        row("", f"{len(domain.tools)} tools, {len(by_hand)} written by hand: {', '.join(by_hand)}"),
-        row("a tool", f"{signature(tool)} - {tool.description}"),
-        row("", f"errors: {', '.join(sorted(tool.errors))}"),
-        row("a policy", policy.text),
+        *told("domain", f"{domain.name} ({domain.field}, {domain.split} split): {domain.about}"),
+        *told("", f"rows at the start: {rows}"),
+        *told("", f"{len(domain.tools)} tools, {len(by_hand)} of them written by hand: {', '.join(by_hand)}"),
+        *told("a tool", f"{signature(tool)} - {tool.description} Errors: {', '.join(sorted(tool.errors))}."),
+        *told("a policy", policy.text),
     ]
 
 
-def about_task(task: Task) -> list[str]:
+def about_task(task: Task, domain: Domain) -> list[str]:
     """The request and what success means."""
-    goal = task.goal.alternatives[0]
-    ending = goal.outcome + (f", about {goal.about}" if goal.about else "") + (f", answer {goal.answer.value}" if goal.answer else "")
+    goal, answer = task.goal.alternatives[0], task.goal.alternatives[0].answer
+    value = "" if answer is None else f", answer {shown_cell(answer.type, answer.value)}"
+    ways = len(task.goal.alternatives)
     return [
-        row("task", f"{task.id}, difficulty {task.difficulty}"),
-        row("request", task.request),
-        *(row("" if number else "goal", line) for number, line in enumerate([*map(shown_change, goal.changes), ending])),
-        row("", f"{len(task.goal.alternatives)} ways to meet it; nothing else may change"),
+        *told("task", f"{task.id}, difficulty {task.difficulty}"),
+        *told("request", task.request),
+        *(line for i, change in enumerate(goal.changes) for line in told("" if i else "goal", shown_change(change, domain))),
+        *told("", f"{goal.outcome}{value}; nothing else may change{f' ({ways} choices tie, any one will do)' if ways > 1 else ''}"),
     ]
 
 
 def about_trajectory(env: Any) -> list[str]:
     """The reference solution, played in the environment."""
-    lines, results, reward = [], [], 0.0
+    lines: list[str] = []
+    results: list[Any] = []
+    reward = 0.0
     for step in env.task.solution:
         call = resolve(step, results)
         observation, reward, *_ = env.step(call)
         results.append(json.loads(observation))
-        lines += [row("agent  →", shown_call(call)), row("       ←", observation)]
-    changed = " ".join(f"{'+~-'['insert update delete'.split().index(c.op)]} {c.table} {c.key}" for c in env.backend.changes())
-    return [*lines, row("ended", f"reward {reward}, changed: {changed}")]
+        lines += [*told("agent  →", shown_call(call)), cut("       ←", observation)]
+    outcome = "the goal is met" if env.judgement.success else env.judgement.reason
+    return [*lines, *told("ended", f"{outcome}: reward {reward}, {len(env.backend.changes())} rows differ from the start")]
 
 
-def row(label: str, text: str) -> str:
-    """A line of the page: the text in one line, cut where the screen ends."""
-    flat = " ".join(text.split())
-    return f"{label:<10}{flat if len(flat) <= WIDTH else flat[: WIDTH - 2] + ' …'}"
+def told(label: str, text: str) -> list[str]:
+    """Words under a label, on as many lines as they take."""
+    return [f"{label if number == 0 else '':<10}{line}" for number, line in enumerate(wrap(text, WIDTH))]
+
+
+def cut(label: str, text: str) -> str:
+    """A label and as much of a result as fits on its line."""
+    return f"{label:<10}{text if len(text) <= WIDTH else text[: WIDTH - 2] + ' …'}"
 
 
 def signature(tool: Tool) -> str:
@@ -101,12 +108,18 @@ def shown_call(call: ToolCall) -> str:
     return f"{call.name}({', '.join(f'{name}={json.dumps(value, ensure_ascii=False)}' for name, value in arguments.items())})"
 
 
-def shown_change(change: Change) -> str:
-    """`+ stay {…}`: a row that comes, `~` one that changes, `-` one that goes."""
+def shown_change(change: Change, domain: Domain) -> str:
+    """`+ stay {…}`: a row that comes, `~` one that changes, `-` one that goes; bookkeeping and nulls are left out."""
     sign = {"insert": "+", "update": "~", "delete": "-"}[change.op]
-    key = "" if change.op == "insert" else f" {change.key}"
-    cells = ", ".join(f"{name} {value}" for name, value in change.after.items() if name != "id")
-    return f"{sign} {change.table}{key} {{{cells}}}"
+    columns = domain.tables[change.table].columns
+    shown = {name: value for name, value in change.after.items() if name != "id" and value is not None and not columns[name].incidental}
+    cells = ", ".join(f"{name} {shown_cell(columns[name].kind, value)}" for name, value in shown.items())
+    return f"{sign} {change.table}{'' if change.op == 'insert' else f' {change.key}'} {{{cells}}}"
+
+
+def shown_cell(kind: str, value: Any) -> str:
+    """A value as people write it: amounts are not in cents."""
+    return f"{value / 100:.2f}" if kind == "money" else str(value)
 
 
 def written(text: str) -> str:

@@ -14,6 +14,13 @@ from openai import InternalServerError
 
 from agents.agent import Opening, OutOfBudget, Turn, finish_call
 from agents.chat import Budget, ChatAgent, Endpoint, Sampling
+from agents.episode import play
+from agents.trajectory import dump_trajectory, load_trajectory
+from agents.validate import Verdict, validate
+from envs import ToolEnv
+from packs import small_pack
+from synthtools.pack import load_pack
+from synthtools.task import resolve
 from synthtools.tool import ToolCall
 
 Reply = tuple[int, dict[str, Any]]
@@ -152,6 +159,26 @@ def test_a_spent_budget_ends_it(budget: Budget) -> None:
         with pytest.raises(OutOfBudget):
             chat.act(["opening"])
     assert (len(requests), chat.spent_tokens) == (2, 240)
+
+
+def test_a_model_that_knows_the_way_solves_tasks_and_what_it_did_is_valid() -> None:
+    """Through a real endpoint, a real environment and back: the server replies with the solution's next call, made from the results it was sent."""
+    pack = load_pack(small_pack())
+    tasks = {task.request: task for task in pack.tasks}
+    chosen = [task for task in pack.tasks if len(task.solution) > 2][:4]
+
+    def script(body: dict[str, Any]) -> Reply:
+        task = tasks[body["messages"][1]["content"]]
+        results = [json.loads(message["content"]) for message in body["messages"] if message["role"] == "tool"]
+        call = resolve(task.solution[len(results)], results)
+        return completion(None, ((call.name, json.dumps(call.arguments)),))
+
+    env = ToolEnv(pack)
+    with serving(script) as (url, _):
+        played = [play(agent(url), task, env, pack=pack.digest, trial=0, seed=1) for task in chosen]
+    for trajectory, task in zip(played, chosen, strict=True):
+        assert (trajectory.success, trajectory.steps[0].tokens) == (True, 20)
+        assert validate(load_trajectory(dump_trajectory(trajectory)), pack.domains[task.domain], task) == Verdict(True)
 
 
 def test_identity_is_model_prompt_and_sampling() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -171,17 +172,24 @@ def test_hostile_actions_are_answered() -> None:
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
-ENV = make_env(DOMAINS[0], max_steps=1_000_000)
-NAMES = st.sampled_from([*ENV.worlds.offers(DOMAINS[0], False).domain.tools, "finish"]) | st.text()
+
+
+@cache
+def arena() -> ToolEnv:
+    """One environment for all examples."""
+    return make_env(DOMAINS[0], max_steps=1_000_000)
+
+
+NAMES = st.deferred(lambda: st.sampled_from([*arena().worlds.offers(DOMAINS[0], False).domain.tools, "finish"])) | st.text()
 
 
 @given(st.builds(ToolCall, NAMES, st.dictionaries(st.text(), JSON) | st.text()) | JSON)
 @settings(max_examples=150, deadline=None)
 def test_no_action_raises(action: Any) -> None:
     """Nothing that an agent can write raises, and every answer is text of the observation space."""
-    ENV.reset(seed=1)
-    observation, *_ = ENV.step(action)
-    assert ENV.observation_space.contains(observation)
+    arena().reset(seed=1)
+    observation, *_ = arena().step(action)
+    assert arena().observation_space.contains(observation)
     assert observation.encode()
 
 

@@ -46,6 +46,8 @@ def pack_of(run: Path) -> Pack:
     """The pack that lies in a run's folder."""
     from synthtools.pack import load_pack
 
+    if not (run / "run.db").is_file():
+        raise BadInput(f"{run}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote")
     folder = run / "pack"
     if not folder.is_dir():
         raise BadInput(f"{folder}: the run's pack is gone, and without it there is nothing to say what agents were asked")

@@ -14,7 +14,7 @@ from synthtools.blueprint import Answer as AnswerSpec
 from synthtools.blueprint import Given, Step, Workflow
 from synthtools.domain import Domain
 from synthtools.goal import Answer
-from synthtools.language import mark, say
+from synthtools.language import is_clause, is_imperative, mark, say, upper_first
 from synthtools.sample import CallSampler
 from synthtools.task import Derived, Ref, value_of
 from synthtools.tasks.build import Builder, NotBuilt
@@ -82,7 +82,9 @@ class Jobs:
             raise NotBuilt("no_arguments")
         named = {m.group(1) for m in _SLOT.finditer(template)}
         own = f"{tool.origin.entity}_id"
-        slots = {own if name == "it" else name for name in named}
+        slots = sorted(own if name == "it" else name for name in named)
+        if tool.origin.kind == "update":
+            slots = self._few(template, slots)
         arguments = self._complete(tool, arguments, slots)
         drawn = {name: self._drawn_argument(tool, name, value, by_id=by_id) for name, value in arguments.items()}
         spoken = {("it" if name == own and "it" in named else name): d for name, d in drawn.items()}
@@ -90,7 +92,14 @@ class Jobs:
         step = Step.model_validate({"call": tool.key, "with": {name: name for name in drawn}, "as": "done"})
         answer = hand.answer if hand else None
         spec = AnswerSpec(path=f"done.{answer.path}", type=answer.type) if answer else None
-        return Job(tool.key, fill(template, spoken), drawn, (step,), spec)
+        return Job(tool.key, self._words(template, spoken, question=tool.read_only), drawn, (step,), spec)
+
+    def _words(self, template: str, drawn: Mapping[str, Drawn], *, question: bool) -> str:
+        """A template filled; one that is no imperative clause becomes a sentence."""
+        text = fill(template, drawn)
+        if question or is_imperative(template):
+            return text
+        return upper_first(text) + ("." if is_clause(text) else "")
 
     def of_workflow(self, name: str, workflow: Workflow) -> Job:
         """A job of several calls. Raises NotBuilt."""
@@ -104,21 +113,31 @@ class Jobs:
                 raise NotBuilt("no_given")
             scope[key] = orjson.dumps(value).decode() if isinstance(value, list) else value
             drawn[key] = self._drawn_given(given, value)
-        return Job(name, fill(self.rng.choice(workflow.asked_as), drawn), drawn, tuple(workflow.steps), workflow.answer)
+        writes = any(not self.domain.tool(step.call).read_only for step in workflow.steps)
+        text = self._words(self.rng.choice(workflow.asked_as), drawn, question=not writes)
+        return Job(name, text, drawn, tuple(workflow.steps), workflow.answer)
 
     def _phrases(self, tool: Tool, *, clause: bool) -> list[str]:
         entity = self.domain.blueprint.entities.get(tool.origin.entity)
         hand = self.domain.blueprint.tools.get(tool.key)
         phrases = hand.asked_as if hand else (entity.says.get(tool.key, []) if entity else [])
-        return [p for p in phrases if not clause or not p.rstrip().endswith((".", "?", "!"))]
+        return [p for p in phrases if not clause or is_imperative(p)]
 
-    def _complete(self, tool: Tool, arguments: Mapping[str, Any], slots: set[str]) -> dict[str, Any]:
+    def _few(self, template: str, slots: list[str]) -> list[str]:
+        """All slots that must be filled, and one or two of the others: nobody changes everything at once."""
+        optional = [m.group(1) for m in _SLOT.finditer(template) if m.group(2) is not None]
+        chosen = self.rng.sample(optional, min(len(optional), self.rng.randint(1, 2)))
+        return [s for s in slots if s not in optional or s in chosen]
+
+    def _complete(self, tool: Tool, arguments: Mapping[str, Any], slots: Sequence[str]) -> dict[str, Any]:
         """Exactly the arguments that the words name, and those that no words can leave out."""
         kept = {k: v for k, v in arguments.items() if k in slots}
         missing = [k for k in tool.parameters["required"] if k not in kept]
         if missing:
             raise NotBuilt("words_leave_out")
-        for name in slots - kept.keys():
+        for name in slots:
+            if name in kept:
+                continue
             like = tool.like.get(name)
             if like is not None and tool.origin.kind == "update":
                 kept[name] = self._another_value(tool, name, like)
@@ -127,7 +146,7 @@ class Jobs:
     def _another_value(self, tool: Tool, name: str, like: str) -> Any:
         """A value of the same column, taken from some row."""
         entity, _, key = like.partition(".")
-        rows = self.sampler.values(entity, key)
+        rows = self.sampler.values(f"{entity}.{key}")
         if not rows:
             raise NotBuilt("no_values")
         value = self.rng.choice(rows)

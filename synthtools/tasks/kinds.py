@@ -17,7 +17,7 @@ from synthtools.finish import abilities
 from synthtools.goal import Alternative, Answer, Changes, Goal
 from synthtools.promise import broken
 from synthtools.sample import CallSampler
-from synthtools.task import SolutionStep, Task
+from synthtools.task import Ref, SolutionStep, Task
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.describe import Describer, Description
 from synthtools.tasks.job import Carried, Job, Jobs, carry_out, typed_answer
@@ -208,7 +208,7 @@ class Maker:
         usable = [k for k in entity.questions if table.columns[k].kind in ("int", "money", "date", "datetime")]
         column = self._pick(usable)
         actual = self.describer.value(row.entity, row.id, (column,))
-        threshold = self._pick([v for v in self.jobs.sampler.values(row.entity, column) if v is not None and v != actual])
+        threshold = self._pick([v for v in self.jobs.sampler.values(f"{row.entity}.{column}") if v is not None and v != actual])
         if actual is None:
             raise NotBuilt("no_value")
         said = words.mark(self.describer.say(row.entity, table.columns[column], threshold))
@@ -236,7 +236,7 @@ class Maker:
         asked = [(e, k) for e, d in self.domain.blueprint.entities.items() for k in d.questions if d.described_by and "get" in d.offers]
         entity, key = self._pick(asked)
         table = self.domain.tables[entity]
-        row = self._pick(self.jobs.sampler.values(entity, "id"))
+        row = self._pick(self.jobs.sampler.ids(entity))
         description = self.describer.describe(entity, row)
         if description is None or any(c.path == (key,) for c in description.claims):
             raise NotBuilt("not_describable")
@@ -263,7 +263,7 @@ class Maker:
         links = [(e, c.name, c.ref) for e, t in self.domain.tables.items() for c in t.columns.values() if c.ref and t.digits and e in self.jobs.searches]
         entity, key, parent = self._pick([link for link in links if self.domain.blueprint.entities[link[2]].described_by])
         tool = self.jobs.searches[entity]
-        row = self._pick(self.jobs.sampler.values(entity, key))
+        row = self._pick(self.jobs.sampler.values(f"{entity}.{key}"))
         if row is None or f"{key}_id" not in tool.parameters["properties"]:
             raise NotBuilt("no_filter")
         description = self.describer.describe(parent, row)
@@ -276,7 +276,7 @@ class Maker:
         if definition.called:
             noun = f"{called(entity, definition)}s" if not definition.plural else noun
         if "state" in tool.parameters["properties"] and self.rng.random() < 0.7:
-            value = self._pick([v for v in self.jobs.sampler.values(entity, "state") if v])
+            value = self._pick([v for v in self.jobs.sampler.values(f"{entity}.state") if v])
             state = words.say(self.domain, value, "state", self.rng)
             filters["state"] = builder.literal(value, state)
         outcome = builder.call(tool, filters)
@@ -293,8 +293,6 @@ class Maker:
             "list the {w} for {p}, numbers only",
         )
         clause = self._pick(forms).replace("{w}", which).replace("{p}", description.text)
-        from synthtools.task import Ref
-
         refs = [Ref(len(builder.steps) - 1, ((envelope, i, "id") if envelope else (i, "id"))) for i in range(len(rows))]
         answer = Answer("ids", sorted(r["id"] for r in rows))
         solved = ((Alternative((), answer=answer),), builder, {"outcome": "done", "answer": refs})
@@ -329,7 +327,7 @@ class Maker:
         keys = {t.key: t for t in self.domain.tools.values()}
         missing: Tool = keys[self._pick([s.call for s in job.steps if not keys[s.call].read_only])]
         row, noun = self._fallback(job)
-        request = words.with_fallback(words.ask_command(self.manner, job.phrase, self.rng), noun, self.rng)
+        request = words.ask_command(self.manner, job.phrase, self.rng, words.fallback(noun, self.rng))
         ending = {"outcome": "impossible", "about": abilities(self.domain)[missing.key]}
         without = self._no_change("missing_tool", job, row, self.start, ending, (request, (missing.key,)))
         twin = self._candidate("missing_tool", request, [replace(job, answer=None)], self.start)
@@ -348,7 +346,7 @@ class Maker:
             raise NotBuilt("policy_not_broken")
         job = self.jobs.of_tool(tool, fixed=arguments, phrases=policy.asked_as if self.rng.random() < 0.6 else ())
         row, noun = self._fallback(job)
-        request = words.with_fallback(words.ask_command(self.manner, job.phrase, self.rng), noun, self.rng)
+        request = words.ask_command(self.manner, job.phrase, self.rng, words.fallback(noun, self.rng))
         ending = {"outcome": "not_allowed", "about": name}
         refused = self._no_change("forbidden", job, row, bad, ending, (request, ()))
         allowed = self._candidate("forbidden", request, [replace(job, answer=None)], good)
