@@ -43,7 +43,7 @@ class Turn:
     text: str = ""
     tokens: int = 0
     spoken: bool = False
-    """Text alone, standing for `finish` with that text."""
+    """Text alone, standing for `respond` where there is a user, and for `finish` with that text elsewhere."""
 
 
 class Agent(Protocol):
@@ -70,6 +70,11 @@ Maker = Callable[[Mapping[str, Task]], Agent]
 
 class OutOfBudget(Exception):
     """An agent may spend no more: its episode is not begun, or given up, and leaves no trajectory."""
+
+
+def reply_of(observation: str) -> str:
+    """What the user said, from the result of `respond`; the result itself when that came to an error."""
+    return str(orjson.loads(observation).get("reply", observation))
 
 
 def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") -> ToolCall:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call
+from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call, reply_of
 from synthtools.task import Task
 from synthtools.tool import ToolCall
 
@@ -89,6 +89,10 @@ class ChatAgent:
     _tools: list[dict[str, Any]] = field(default_factory=list)
     _pending: list[str] = field(default_factory=list)
     """Ids of the last turn's calls, whose results are due."""
+    _talks: bool = False
+    """There is a user, so text alone is `respond` and does not end the episode."""
+    _asked: bool = False
+    """The last turn was such text, and the reply is due."""
 
     @property
     def name(self) -> str:
@@ -107,10 +111,13 @@ class ChatAgent:
             {"role": "user", "content": opening.request},
         ]
         self._tools = [dict(tool) for tool in opening.tools]
-        self._pending = []
+        self._talks = any(tool["function"]["name"] == "respond" for tool in self._tools)
+        self._pending, self._asked = [], False
 
     def act(self, observations: Sequence[str]) -> Turn:
         """Hand back the results of the last turn and ask for the next; OutOfBudget when nothing may be spent."""
+        if self._asked:
+            self._messages.append({"role": "user", "content": reply_of(observations[-1])})
         for call, observation in zip(self._pending, observations, strict=False):
             self._messages.append({"role": "tool", "tool_call_id": call, "content": observation})
         completion = self._ask()
@@ -120,8 +127,10 @@ class ChatAgent:
         calls = _calls(message)
         self._pending = [call["id"] for call in calls]
         self._messages.append({"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})})
+        self._asked = not calls and self._talks
         if not calls:
-            return Turn((finish_call(text),), text, tokens, spoken=True)
+            said = ToolCall("respond", {"text": text}) if self._talks else finish_call(text)
+            return Turn((said,), text, tokens, spoken=True)
         return Turn(tuple(ToolCall(call["function"]["name"], call["function"]["arguments"]) for call in calls), text, tokens)
 
     def _ask(self) -> ChatCompletion:

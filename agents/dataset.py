@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import orjson
 
+from agents.agent import reply_of
 from agents.replacing import replacing
 from agents.run import Row, Stored
 from agents.trajectory import Step, Trajectory
@@ -130,6 +131,8 @@ def _turn(
     """One turn's messages. Results of the last turn were never seen. Ids are nine letters and digits, which every chat template takes."""
     if steps[0].spoken:
         yield {"role": "assistant", "content": steps[0].text}
+        if not last:
+            yield {"role": "user", "content": reply_of(steps[0].result.content)}
         return
     names = [f"call{number + offset:05d}" for offset in range(len(steps))]
     calls = [

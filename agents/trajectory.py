@@ -25,7 +25,7 @@ class Step:
     tokens: int = 0
     """Tokens that the turn's completion took; kept on the turn's first step."""
     spoken: bool = False
-    """The turn was text alone, which counts as `finish` with that text."""
+    """The turn was text alone, which counts as `respond` where there is a user, and as `finish` with that text elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

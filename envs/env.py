@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,7 @@ from gymnasium.error import ResetNeeded
 from envs.faults import Faults
 from envs.offer import Offer, briefing
 from envs.reward import Reward, Shaping
-from envs.spaces import Action, CallSpace, UnicodeSpace, as_call
+from envs.spaces import Action, CallSpace, Schemas, UnicodeSpace, as_call
 from envs.transcript import write_transcript
 from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
@@ -43,6 +44,11 @@ class Moment:
     terminated: bool
     truncated: bool
     shaping: Shaping
+
+
+def _first_tools(worlds: Worlds, talks: bool) -> Schemas:
+    """What calls are drawn from until an episode brings its own tools."""
+    return worlds.offers(worlds.names[0], talks).without(()).tools
 
 
 class ToolEnv(gymnasium.Env[str, Action]):
@@ -94,7 +100,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._changes: Changes | None = None
         """The net change; None: not known since the last call that may have changed it."""
         self._shaping = Shaping(0.0)
-        self.action_space = CallSpace(self.worlds.offers(self.worlds.names[0], user is not None).without(()).tools)
+        self.action_space = CallSpace(partial(_first_tools, self.worlds, user is not None))
 
     @property
     def tools(self) -> tuple[Mapping[str, Any], ...]:

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, TypedDict, Unpack
 
 import gymnasium
 from gymnasium.vector import AutoresetMode
-from synthtools.pack import Pack, load_pack
 
 from envs.env import MAX_STEPS, ToolEnv
 from envs.reward import Reward
@@ -17,6 +16,7 @@ from envs.vector import ToolVectorEnv
 from envs.worlds import Difficulty, GrownShelf, Shelf, StoredShelf, Worlds, sort_tasks
 from synthtools.catalog import catalog
 from synthtools.load import load_domain
+from synthtools.pack import Pack, load_pack
 
 Source: TypeAlias = Pack | str | Path | Sequence[str | Path] | None
 """A pack or its folder, blueprint files, or (None) the catalogue."""
@@ -140,6 +140,6 @@ def _range(difficulty: int | Sequence[int]) -> tuple[int, int]:
 
 def _has(shelf: Shelf, wanted: tuple[int, int] | None) -> bool:
     """Whether a shelf holds a task of that difficulty; of one that is grown as it is used, this is not asked."""
-    if wanted is None or isinstance(shelf, GrownShelf):
+    if wanted is None or not isinstance(shelf, StoredShelf):
         return True
-    return any(wanted[0] <= task.difficulty <= wanted[1] for task in shelf.tasks())
+    return any(wanted[0] <= task.difficulty <= wanted[1] for task in shelf.stored)

@@ -58,10 +58,20 @@ class UnicodeSpace(Space[str]):
 class CallSpace(Space[ToolCall]):
     """All well-formed calls, of tools that exist or not; `sample` draws schema-valid calls of the tools on offer."""
 
-    def __init__(self, tools: Schemas = (), seed: int | np.random.Generator | None = None) -> None:
+    def __init__(self, tools: Schemas | Callable[[], Schemas] = (), seed: int | np.random.Generator | None = None) -> None:
         super().__init__(None, None, seed)
-        self.tools = tools
-        """What `sample` draws from; the environment changes it as tools change."""
+        self._tools = tools
+
+    @property
+    def tools(self) -> Schemas:
+        """What `sample` draws from; the environment changes it as tools change. Given as a function, it is called when first asked for."""
+        if callable(self._tools):
+            self._tools = self._tools()
+        return self._tools
+
+    @tools.setter
+    def tools(self, tools: Schemas) -> None:
+        self._tools = tools
 
     @property
     def is_np_flattenable(self) -> bool:
@@ -93,11 +103,14 @@ class CallSpace(Space[ToolCall]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CallSpace)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_tools": self.tools}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> CallSpace:
-        return CallSpace(self.tools, deepcopy(self._np_random, memo))
+        return CallSpace(self._tools, deepcopy(self._np_random, memo))
 
     def __repr__(self) -> str:
-        return f"CallSpace({len(self.tools)} tools)"
+        return "CallSpace()"
 
 
 def as_call(action: Any) -> ToolCall:

@@ -10,7 +10,6 @@ from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from synthtools.stream import TaskStream
 
 from envs.offer import Offers
 from synthtools.domain import Domain
@@ -22,14 +21,24 @@ Difficulty: TypeAlias = int | Sequence[int] | None
 """One difficulty, a range (both ends in it), or all."""
 
 
+class Tasks(Protocol):
+    """Tasks by number, from 0: at hand, or made as they are taken."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, index: int, /) -> Task:
+        """One of them."""
+
+
 class Shelf(Protocol):
     """One domain and its tasks."""
 
     def domain(self) -> Domain:
         """The domain, loaded when first asked for."""
 
-    def tasks(self) -> Sequence[Task]:
-        """Its tasks; a sequence may make them as they are taken."""
+    def tasks(self) -> Tasks:
+        """Its tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class StoredShelf:
         """The domain."""
         return self.held
 
-    def tasks(self) -> Sequence[Task]:
+    def tasks(self) -> Tasks:
         """The tasks, in the pack's order."""
         return self.stored
 
@@ -60,13 +69,15 @@ class GrownShelf:
         """The domain, compiled once in a process."""
         return load_domain(self.source)
 
-    def tasks(self) -> Sequence[Task]:
+    def tasks(self) -> Tasks:
         """The stream of tasks."""
         return _stream(self.source, self.seed)
 
 
 @lru_cache(maxsize=256)
-def _stream(source: str, seed: int) -> TaskStream:
+def _stream(source: str, seed: int) -> Tasks:
+    from synthtools.stream import TaskStream  # what grows tasks is loaded where tasks are grown
+
     return TaskStream(load_domain(source), seed)
 
 
@@ -110,9 +121,10 @@ class Worlds:
 
     def find(self, task_id: str) -> Task:
         """The task of this id. Raises ValueError when there is none."""
-        for task in self._shelf(task_id.partition("/")[0]).tasks():
-            if task.id == task_id:
-                return task
+        tasks = self._shelf(task_id.partition("/")[0]).tasks()
+        for index in range(len(tasks)):
+            if tasks[index].id == task_id:
+                return tasks[index]
         raise ValueError(f"there is no task {task_id!r} here")
 
     def offers(self, name: str, talks: bool) -> Offers:

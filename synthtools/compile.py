@@ -17,6 +17,8 @@ from synthtools.schema import make_ddl, make_tables
 from synthtools.surface import Surface, draw_surface
 from synthtools.tool import Origin
 
+RESERVED = ("finish", "respond")
+"""Names of the environment's own tools."""
 COMPILER = "1"
 """Changes whenever the same blueprint would compile to something else."""
 
@@ -49,8 +51,8 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
     definitions = [Definition(name, name, tool, Origin("hand")) for name, tool in blueprint.tools.items()]
     tools = {}
     for definition in [*everyday_tools(blueprint, tables, surface), *definitions]:
-        if definition.name in tools or definition.name == "finish":
-            raise source.error(("tools",), f"two tools are called {definition.name!r}")
+        if definition.name in tools or definition.name in RESERVED:
+            raise source.error(("tools",), f"the tool name {definition.name!r} is taken")
         tools[definition.name] = linker.link(definition)
     policies = {name: Policy(name, p.text, p.broken_when, p.tempts) for name, p in blueprint.policies.items()}
     digest = hashlib.sha256(f"{COMPILER}\n{surface.text()}\n{split}\n{source.text}".encode()).hexdigest()

@@ -76,7 +76,7 @@ class ToolProgram:
 
     def _read(self, world: World, scope: dict[str, Any]) -> ToolResult:
         refusal = self._refusal(world.connection, scope)
-        return refusal if refusal is not None else ToolResult(self._result(world.connection, scope))
+        return refusal if refusal is not None else ToolResult(self.render(world.connection, scope))
 
     def _write(self, world: World, scope: dict[str, Any]) -> ToolResult:
         connection = world.connection
@@ -93,7 +93,7 @@ class ToolProgram:
                     broken = connection.execute(sql, {"touched": orjson.dumps(world.touched[table]).decode()}).get
                     if broken >= 0:
                         return self._error("refused", *invariants[broken])
-        return ToolResult(self._result(connection, scope))
+        return ToolResult(self.render(connection, scope))
 
     def scope(self, connection: apsw.Connection, scope: dict[str, Any]) -> None:
         """Add the `let` rows to the scope."""
@@ -124,7 +124,8 @@ class ToolProgram:
             for sql in self._effects:
                 connection.execute(sql, scope)
 
-    def _result(self, connection: apsw.Connection, scope: dict[str, Any]) -> str:
+    def render(self, connection: apsw.Connection, scope: dict[str, Any]) -> str:
+        """The result as canonical JSON text, from the world as the effects left it."""
         if self._plain:
             _, returns, render = self._returns[0]
             value = render(connection.execute(returns.sql, scope).fetchall())

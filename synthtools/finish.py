@@ -79,7 +79,7 @@ def _ending(arguments: Any) -> Ending:
         raise ArgumentError("missing_argument", "The argument 'outcome' is missing.")
     if outcome not in OUTCOMES:
         raise ArgumentError("invalid_argument", f"outcome must be one of {', '.join(OUTCOMES)}.")
-    if not isinstance(about, str) or len(about) > _MOST:
+    if not isinstance(about, str) or len(about) > _MOST or not _answerable(about):
         raise ArgumentError("invalid_argument", "about must be text.")
     if not _answerable(answer):
         raise ArgumentError("invalid_argument", "answer must be text, a number or a list of texts.")
@@ -87,11 +87,11 @@ def _ending(arguments: Any) -> Ending:
 
 
 def _answerable(answer: Any) -> bool:
-    if answer is None or (type(answer) is str and len(answer) <= 100 * _MOST):
-        return True
-    if type(answer) in (int, float):
-        return bool(abs(answer) < 1e15)
-    return isinstance(answer, list | tuple) and len(answer) <= 1000 and all(type(v) in (str, int, float) for v in answer)
+    if isinstance(answer, list | tuple):
+        return len(answer) <= 1000 and all(v is not None and not isinstance(v, list | tuple) and _answerable(v) for v in answer)
+    if type(answer) is str:
+        return len(answer) <= 100 * _MOST and not any("\ud800" <= c <= "\udfff" for c in answer)
+    return answer is None or (type(answer) in (int, float) and bool(abs(answer) < 1e15))
 
 
 def finish_content(ending: Ending) -> str:

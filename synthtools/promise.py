@@ -40,7 +40,7 @@ def full_rows(connection: apsw.Connection, domain: Domain, changes: Iterable[Cha
 
 
 def holds(connection: apsw.Connection, domain: Domain, sql: str, rows: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
-    """Whether a promise is true (null is not). `rows` may hold `result`: a list of the result's rows."""
+    """Whether a promise is true (null is not). `rows` may hold `result`, the result's rows, and `result_columns`, for when there are none."""
     text, values = with_rows(domain, f"SELECT ({sql})", rows, scope)
     value = connection.execute(text, values).get
     return bool(value)
@@ -56,20 +56,35 @@ def broken(connection: apsw.Connection, domain: Domain, policy: str, changes: Se
 
 def with_rows(domain: Domain, sql: str, rows: Mapping[str, Any], scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The statement with the row sets it names put before it, and its values."""
+    result = rows.get("result") or ()
+    columns = tuple(rows.get("result_columns") or (result[0] if result else ()))
+    key = (domain.digest, sql, columns)
+    made = _prepared.get(key)
+    if made is None:
+        made = _prepared[key] = _prepare(domain, sql, [dict.fromkeys(columns)])
+    text, names, sets = made
+    values = {name: scope.get(name) for name in names}
+    values.update({f"_{name}": orjson.dumps(rows.get(name) or []).decode() for name in sets})
+    return text, values
+
+
+_prepared: dict[tuple[str, str, tuple[str, ...]], tuple[str, tuple[str, ...], tuple[str, ...]]] = {}
+"""(domain's digest, SQL, columns of the result) → statement, the values it takes, the row sets it names."""
+
+
+def _prepare(domain: Domain, sql: str, result: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     text, names = bind(sql)
     wanted = {t.text.partition(".")[0] for t in tokens(text) if t.kind == "word"}
-    ctes, values = [], {name: scope.get(name) for name in names}
-    for name, columns in row_sets(domain.tables, rows.get("result") or ()).items():
-        if name in wanted:
-            picked = ", ".join(f"json_extract(value, '$.{c}') AS \"{c}\"" for c in columns) or "value"
-            ctes.append(f"{name} AS (SELECT {picked} FROM json_each(:_{name}))")
-            values[f"_{name}"] = orjson.dumps(rows.get(name) or []).decode()
-    if not ctes:
-        return text, values
-    stripped = text.lstrip()
-    if stripped[:5].upper() == "WITH ":
-        return f"WITH {', '.join(ctes)}, {stripped[5:]}", values
-    return f"WITH {', '.join(ctes)} {stripped}", values
+    sets = {name: columns for name, columns in row_sets(domain.tables, result).items() if name in wanted}
+    ctes = []
+    for name, columns in sets.items():
+        picked = ", ".join(f"json_extract(value, '$.{c}') AS \"{c}\"" for c in columns) or "value"
+        ctes.append(f"{name} AS (SELECT {picked} FROM json_each(:_{name}))")
+    if ctes:
+        stripped = text.lstrip()
+        rest = f", {stripped[5:]}" if stripped[:5].upper() == "WITH " else f" {stripped}"
+        text = f"WITH {', '.join(ctes)}{rest}"
+    return text, tuple(sorted(names)), tuple(sets)
 
 
 def row_sets(tables: Mapping[str, Table], result: Sequence[Mapping[str, Any]] = ()) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from synthtools.invariant import resolve_row
 from synthtools.pools import pool
 from synthtools.sql import bind, tokens
 from synthtools.tool import Tool
-from synthtools.values import Draw, Drawer, day_number
+from synthtools.values import Drawer, day_number
 
 Scope = dict[str, Any]
 """Argument → value as SQL sees it (cents, 0 and 1, ISO days, lists)."""
@@ -35,7 +35,6 @@ class CallSampler:
         self.domain, self.backend, self.rng = domain, backend, rng
         self._cache: dict[tuple[Any, ...], list[Any]] = {}
         self._start: tuple[Any, ...] | None = None
-        self._draws: dict[str, dict[str, Draw | None]] = {}
         self._slots: dict[str, dict[str, Slot]] = {}
         self._fuzzer = Fuzzer(self)
         self._bound: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -271,11 +270,8 @@ class CallSampler:
             if not names <= row.keys() | {"now", "today"}:
                 return None
             row[moment.after] = self._one(f"SELECT ({text})", {**self.scope(), **row})
-        draws = self._draws.setdefault(entity, {})
-        if key not in draws:
-            today = datetime.date.fromisoformat(self.domain.today)
-            draws[key] = Drawer(self.domain.blueprint, self.rng, today, int(self.domain.now[11:13]), False).draw(key, spec)
-        made = draws[key]
+        today = datetime.date.fromisoformat(self.domain.today)
+        made = Drawer(self.domain.blueprint, self.rng, today, int(self.domain.now[11:13]), False).draw(key, spec)
         if made is None:
             return None
         value = made(row)

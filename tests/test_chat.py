@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -116,6 +117,18 @@ def test_parallel_calls_are_one_turn_and_their_results_go_back_together() -> Non
     ]
 
 
+def test_where_there_is_a_user_text_is_said_to_them_and_their_reply_comes_back_as_theirs() -> None:
+    """Text alone is `respond`, which does not end the episode."""
+    respond = {"type": "function", "function": {"name": "respond", "description": "Talk.", "parameters": {"type": "object"}}}
+    with serving(lambda body: completion("Which boat?")) as (url, requests):
+        chat = agent(url)
+        chat.begin(replace(OPENING, tools=(*TOOLS, respond)))
+        turn = chat.act(["opening"])
+        chat.act(['{"reply":"The blue one."}'])
+    assert turn == Turn((ToolCall("respond", {"text": "Which boat?"}),), "Which boat?", 20, spoken=True)
+    assert requests[1]["messages"][2:] == [{"role": "assistant", "content": "Which boat?"}, {"role": "user", "content": "The blue one."}]
+
+
 def test_a_new_episode_is_a_new_conversation() -> None:
     """Nothing of the last episode is sent in the next."""
     with serving(lambda body: completion("Done.")) as (url, requests):
@@ -162,10 +175,10 @@ def test_a_spent_budget_ends_it(budget: Budget) -> None:
 
 
 def test_a_model_that_knows_the_way_solves_tasks_and_what_it_did_is_valid() -> None:
-    """Through a real endpoint, a real environment and back: the server replies with the solution's next call, made from the results it was sent."""
+    """Through a real endpoint and environment: the server replies with the solution's next call, made from the results it was sent."""
     pack = load_pack(small_pack())
     tasks = {task.request: task for task in pack.tasks}
-    chosen = [task for task in pack.tasks if len(task.solution) > 2][:4]
+    chosen = [task for task in pack.tasks if len(task.solution) > 2 and tasks[task.request] is task][:4]
 
     def script(body: dict[str, Any]) -> Reply:
         task = tasks[body["messages"][1]["content"]]

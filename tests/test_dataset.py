@@ -114,13 +114,14 @@ def trajectory(*steps: Step) -> Trajectory:
 
 
 def test_turns_come_back_as_they_were() -> None:
-    """Parallel calls are one message; text alone is text; what was sent as broken JSON stays text."""
+    """Parallel calls are one message; text alone is text, and a reply the user's; what was sent as broken JSON stays text."""
     lesson = Lesson("rules", "please", "[]")
     found = conversation(
         trajectory(
             Step(0, ToolCall("one", {"a": 1}), ToolResult("1"), text="Both at once.", tokens=9),
             Step(0, ToolCall("two", "{broken"), ToolResult("2", "invalid_json")),
-            Step(1, finish_call("All done."), ToolResult("{}"), text="All done.", spoken=True),
+            Step(1, ToolCall("respond", {"text": "Which?"}), ToolResult('{"reply":"That."}'), text="Which?", spoken=True),
+            Step(2, finish_call("All done."), ToolResult("{}"), text="All done.", spoken=True),
         ),
         lesson,
         lambda arguments: arguments,
@@ -135,5 +136,7 @@ def test_turns_come_back_as_they_were() -> None:
         {"role": "assistant", "content": "Both at once.", "tool_calls": [call, other]},
         {"role": "tool", "tool_call_id": "call00000", "name": "one", "content": "1"},
         {"role": "tool", "tool_call_id": "call00001", "name": "two", "content": "2"},
+        {"role": "assistant", "content": "Which?"},
+        {"role": "user", "content": "That."},
         {"role": "assistant", "content": "All done."},
     ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from readme_page import END, START, page
 
 ROOT = Path(__file__).parent.parent
@@ -82,3 +83,11 @@ def test_the_changelog_knows_the_version() -> None:
     headings = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert headings[0] in ("Unreleased", project["version"])
+
+
+def test_every_command_shown_exists() -> None:
+    """Each `synthtools` command of a console block is a module of agents/cli; each `make` target is in the Makefile."""
+    shown = re.findall(r"^\$ (synthtools|make) ([\w-]+)", README, re.MULTILINE)
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for program, name in shown if program == "make"} <= targets
+    assert [name for program, name in shown if program == "synthtools" and not (ROOT / f"agents/cli/{name}.py").is_file()] == []

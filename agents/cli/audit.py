@@ -13,7 +13,6 @@ from agents.cli.output import BadInput, Failed, Json, Workers, print_json, print
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
-
     from synthtools.domain import Domain
 
 Reports = Mapping[str, "AuditReport"]
@@ -79,11 +78,13 @@ def spread(work: Any, domains: Sequence[Domain], workers: int) -> Iterator[Any]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    from agents.orphan import end_with_parent
+
     count = min(worker_count(workers), len(domains))
     if count <= 1:
         yield from map(work, domains)
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(work, domains)
 
 
@@ -98,22 +99,26 @@ def audit_json(reports: Reports) -> dict[str, Any]:
         for name, report in reports.items()
         for finding in report.failures
     ]
-    return {**sums, "domains": len(reports), "failures": len(findings), "findings": findings}
+    unaudited = sum(len(report.unaudited) for report in reports.values())
+    return {**sums, "domains": len(reports), "unaudited": unaudited, "failures": len(findings), "findings": findings}
 
 
 def print_reports(reports: Reports) -> None:
     """A line a domain, then every finding."""
     rows = [
-        [name, report.tools, report.calls, f"{report.errors_reached} of {report.errors_documented}", len(report.failures)]
+        [
+            *(name, report.tools, report.calls, f"{report.errors_reached} of {report.errors_documented}"),
+            *(len(report.unaudited), len(report.failures)),
+        ]
         for name, report in reports.items()
     ]
-    print_table("Audit", ("domain", "tools", "calls", "errors reached", "findings"), rows)
+    print_table("Audit", ("domain", "tools", "calls", "errors reached", "unaudited", "findings"), rows)
     print_findings(audit_json(reports)["findings"])
 
 
 def print_findings(findings: Sequence[Mapping[str, str]]) -> None:
-    """Every way in which a tool falls short."""
+    """Every way in which a tool falls short, a line each."""
+    for finding in findings:
+        print_line(f"{finding['domain']}.{finding['tool']}  {finding['check']}: {finding['detail']}")
     if not findings:
         print_line("Nothing falls short.")
-        return
-    print_table("Findings", ("domain", "tool", "check", "what"), [list(finding.values()) for finding in findings])

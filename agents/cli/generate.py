@@ -42,20 +42,27 @@ def generate(
 
 def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
     """Generate and write a pack: the folder is there whole, or not at all."""
-    from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
-
     from synthtools.catalog import catalog
-    from synthtools.load import load_domain
+    from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
     from synthtools.pack import save_pack
 
     sources = names or list(catalog())
     strangers = [name for name in sources if name not in catalog() and not Path(name).is_file()]
     if strangers:
         raise BadInput(f"{strangers[0]}: is no subdomain of the catalogue (`synthtools catalog` lists them) and no file")
+    each = tasks_per_domain or TASKS_PER_DOMAIN
     with progress("tasks") as update:
-        made = generate_pack(sources, tasks_per_domain or TASKS_PER_DOMAIN, seed, worker_count(workers), update)
+        told = 0
+
+        def tell(domain: str, made: int) -> None:
+            nonlocal told
+            told += each
+            update(told, each * len(sources))
+
+        update(0, each * len(sources))
+        made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), progress=tell)
     part = out.parent / f".{out.name}.{os.getpid()}"
-    pack = save_pack(part, {name: load_domain(name) for name in sources}, made.tasks, dropped=made.dropped, seed=seed)
+    pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
     if out.is_dir():
         out.rmdir()
     part.rename(out)

@@ -27,14 +27,13 @@ def results_json(figures: Results) -> dict[str, Any]:
 def print_results(figures: Results) -> None:
     """Success by agent and kind, and what was at fault."""
     kinds = sorted({kind for by_kind in figures.kinds.values() for kind in by_kind})
-    rows = [
-        [agent, f"{episodes:,}", share(won, episodes), *(share(*figures.kinds[agent].get(kind, (0, 0))) for kind in kinds)]
-        for agent, (won, episodes) in figures.agents.items()
-    ]
-    print_table("Success by agent and kind", ("agent", "episodes", "all", *kinds), rows)
-    faults = [[agent, reason, count] for agent, reasons in figures.reasons.items() for reason, count in reasons.items()]
+    rows = [[kind, *(share(*by_kind.get(kind, (0, 0))) for by_kind in figures.kinds.values())] for kind in kinds]
+    rows.append(["all", *(share(*counts) for counts in figures.agents.values())])
+    print_table("Success by kind and agent", ("kind", *figures.agents), rows)
+    faults = sorted({reason for reasons in figures.reasons.values() for reason in reasons})
     if faults:
-        print_table("What was at fault", ("agent", "nearest fault", "episodes"), faults)
+        counts = [[fault, *(figures.reasons.get(agent, {}).get(fault, 0) for agent in figures.agents)] for fault in faults]
+        print_table("What was at fault where it failed", ("nearest fault", *figures.agents), counts)
     print_line(
         f"{figures.trajectories:,} trajectories, {figures.valid:,} of them valid "
         "(replayed: every result, the net change and the reward equal), "

@@ -27,11 +27,10 @@ def run(out: Out, seed: Seed = 0, tasks_per_domain: TasksPerDomain = None, worke
 
     Killed at any moment, the same command goes on where it was.
     """
-    from synthtools.generate import TASKS_PER_DOMAIN
-
     from agents.agent import SCRIPTED, scripted
     from agents.rollout import Plan
     from agents.run import claim
+    from synthtools.generate import TASKS_PER_DOMAIN
     from synthtools.pack import load_pack
 
     begun = time.monotonic()

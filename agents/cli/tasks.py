@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,23 +44,36 @@ def find_task(pack: Pack, name: str) -> Task:
 
 
 def print_pack(pack: Pack) -> None:
-    """Tasks by domain and kind, and where the rest was dropped."""
-    kinds = sorted({task.kind for task in pack.tasks})
-    counts = Counter((task.domain, task.kind) for task in pack.tasks)
-    rows: list[list[object]] = [
-        [name, domain.split, sum(counts[name, kind] for kind in kinds), *(counts[name, kind] for kind in kinds)]
-        for name, domain in pack.domains.items()
+    """Tasks by domain and by kind, and where the rest was dropped."""
+    by_domain = Counter(task.domain for task in pack.tasks)
+    domains = [[name, domain.field, domain.split, len(domain.tools), by_domain[name]] for name, domain in pack.domains.items()]
+    print_table("Domains", ("domain", "field", "split", "tools", "tasks"), domains)
+    kinds: dict[str, list[Task]] = {}
+    for task in pack.tasks:
+        kinds.setdefault(task.kind, []).append(task)
+    rows = [
+        [
+            kind,
+            len(group),
+            share(len(group), len(pack.tasks)),
+            _mean(len(task.solution) for task in group),
+            _mean(task.difficulty for task in group),
+        ]
+        for kind, group in sorted(kinds.items())
     ]
-    rows.append(["all", "", len(pack.tasks), *(share(sum(counts[name, kind] for name in pack.domains), len(pack.tasks)) for kind in kinds)])
-    print_table("Proven tasks", ("domain", "split", "tasks", *kinds), rows)
-    print_dropped(pack)
+    print_table(f"{len(pack.tasks):,} proven tasks", ("kind", "tasks", "share", "calls", "difficulty"), rows)
+    gates = [[gate, sum(by_kind.values()), _listed(by_kind)] for gate, by_kind in pack.dropped.items()]
+    if gates:
+        print_table("Candidates dropped", ("gate", "tasks", "kinds"), gates)
 
 
-def print_dropped(pack: Pack) -> None:
-    """At which gate candidates were dropped, by kind."""
-    if pack.dropped:
-        rows = [[gate, kind, count] for gate, by_kind in pack.dropped.items() for kind, count in by_kind.items()]
-        print_table("Candidates dropped", ("gate", "kind", "tasks"), rows)
+def _mean(values: Iterable[int]) -> str:
+    numbers = list(values)
+    return f"{sum(numbers) / len(numbers):.1f}"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def dropped(pack: Pack) -> dict[str, int]:

@@ -1,0 +1,6 @@
+"""The audit: call everything, and compare what happens with what the blueprint promises."""
+
+from synthtools.audit.report import AuditReport, Finding
+from synthtools.audit.survey import audit_domain
+
+__all__ = ["AuditReport", "Finding", "audit_domain"]

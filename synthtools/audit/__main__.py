@@ -1,0 +1,46 @@
+"""For authors of blueprints: `python -m synthtools.audit FILE [--quick] [--mutants]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from synthtools.audit.report import AuditReport
+from synthtools.audit.survey import audit_domain
+from synthtools.blueprint import BlueprintError
+from synthtools.load import load_domain
+
+
+def main() -> int:
+    """Audit one blueprint and print what falls short; 0 when nothing does."""
+    parser = argparse.ArgumentParser(prog="python -m synthtools.audit", description=__doc__)
+    parser.add_argument("file", help="a blueprint file, or a subdomain of the catalogue")
+    parser.add_argument("--quick", action="store_true", help="fewer worlds and calls")
+    parser.add_argument("--mutants", action="store_true", help="also break every tool in many small ways and list what the audit misses")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    try:
+        domain = load_domain(options.file)
+    except (BlueprintError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    began = time.perf_counter()
+    report = audit_domain(domain, thorough=not options.quick, seed=options.seed)
+    show(report, time.perf_counter() - began)
+    return 1 if report.failures else 0
+
+
+def show(report: AuditReport, seconds: float) -> None:
+    """Print a report: a line of figures, then a line a finding."""
+    lines = [
+        f"{report.domain}: {report.tools} tools, {report.calls} calls, {report.errors_reached} of {report.errors_documented} errors reached, "
+        f"{len(report.failures)} failures, {len(report.unaudited)} unaudited, {seconds:.1f} s"
+    ]
+    lines += [f"FAIL  {f.tool or '(domain)'}  [{f.check}]  {f.detail}" for f in report.failures]
+    lines += [f"note  {f.tool}  [{f.check}]  {f.detail}" for f in report.unaudited]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

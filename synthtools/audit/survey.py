@@ -1,0 +1,252 @@
+"""An audit: every tool of a domain called on many worlds, alone and in chains, and every call judged."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthtools.audit.forced import Refusals
+from synthtools.audit.hostile import unknown_names, withstand
+from synthtools.audit.probe import Probe, Seen
+from synthtools.audit.report import AuditReport, Finding, shown_call
+from synthtools.audit.rules import Rules, dangling
+from synthtools.audit.world import broken_invariants
+from synthtools.backend import LocalBackend, Snapshot
+from synthtools.domain import Domain
+from synthtools.sample import CallSampler
+from synthtools.seed import generator
+from synthtools.tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is called."""
+
+    dense: int
+    """Dense worlds, numbered -1, -2, …"""
+    pretty: int
+    sensible: int
+    """Calls of each tool in each dense world with arguments as people give them."""
+    wide: int
+    """The same with arguments on boundaries."""
+    chained: int
+    """Calls of each tool in the middle of chains of calls."""
+    search: int
+    """Further calls of a tool while one of its errors has not been reached."""
+    replayed: int
+    """Every so many-th episode is run again."""
+
+
+THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=1500, replayed=1)
+QUICK = Effort(dense=3, pretty=1, sensible=2, wide=3, chained=4, search=900, replayed=3)
+_CHAIN = 10
+_FINDINGS = 3
+"""At most so many findings of one kind for one tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A start and calls, with what each answered: to be run again."""
+
+    start: Snapshot
+    calls: list[tuple[Tool, Mapping[str, Any], str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Survey:
+    """One audit in progress."""
+
+    domain: Domain
+    effort: Effort
+    seed: int
+    backend: LocalBackend
+    rules: Rules
+    sampler: CallSampler
+    findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    succeeded: set[str] = field(default_factory=set)
+    reached: set[tuple[str, str]] = field(default_factory=set)
+    episodes: list[Episode] = field(default_factory=list)
+    calls: int = 0
+
+    def start(self, world: int, clock: int = 0) -> Snapshot:
+        """The start of an episode; `clock` moves the day on."""
+        if not clock:
+            return Snapshot(self.domain.digest, world)
+        now = (datetime.datetime.fromisoformat(self.domain.now) + datetime.timedelta(days=clock, minutes=95 * clock)).strftime("%Y-%m-%dT%H:%M")
+        return Snapshot(self.domain.digest, world, now=now)
+
+    def found(self, tool: str, check: str, detail: str, call: str) -> None:
+        """Note a finding, unless there are enough of its kind."""
+        key = (tool, check, detail.partition(":")[0][:60])
+        known = sum(1 for t, c, _ in self.findings if (t, c) == (tool, check))
+        if key not in self.findings and known < _FINDINGS:
+            self.findings[key] = f"{detail} | {call}" if call else detail
+
+    def begin(self, start: Snapshot) -> Episode:
+        """Stand at a start."""
+        self.backend.reset(start)
+        self.episodes.append(Episode(start))
+        return self.episodes[-1]
+
+    def call(self, tool: Tool, *, sensible: bool) -> Seen | None:
+        """One call in the present world, judged; None when the world offers no arguments."""
+        arguments = self.sampler.sample(tool, sensible=sensible)
+        if arguments is None:
+            return None
+        episode = self.episodes[-1]
+        before = [name for name, _, error in ((t.name, a, e) for t, a, e in episode.calls) if not error]
+        place = f"world {episode.start.world}" + (f" at {episode.start.now}" if episode.start.now else "")
+        place += f" after {', '.join(before)}" if before else ""
+        seen = self.rules.probe.observe(tool, arguments, place)
+        self.calls += 1
+        episode.calls.append((tool, arguments, seen.result.content if seen.result else seen.crash))
+        if seen.result is not None and seen.result.error is None:
+            self.succeeded.add(tool.name)
+        elif seen.result is not None:
+            self.reached.add((tool.name, seen.result.reason or seen.result.error or ""))
+        for check, detail in self.rules.judge(seen):
+            self.found(tool.name, check, detail, shown_call(tool.name, arguments, place))
+        return seen
+
+
+def audit_domain(domain: Domain, *, thorough: bool = True, seed: int = 0) -> AuditReport:
+    """Call every tool of a domain and hold it to what it promises. The same domain and seed give the same report."""
+    backend = LocalBackend(domain)
+    probe = Probe(domain, backend)
+    sampler = CallSampler(domain, backend, generator("audit", domain.name, seed))
+    survey = Survey(domain, THOROUGH if thorough else QUICK, seed, backend, Rules(probe, Refusals(probe)), sampler)
+    try:
+        _worlds(survey)
+        _singles(survey)
+        _chains(survey)
+        _searches(survey)
+        _hostile(survey)
+        _replay(survey)
+        return _report(survey)
+    finally:
+        backend.close()
+
+
+def _numbers(effort: Effort) -> list[int]:
+    return [*range(-1, -effort.dense - 1, -1), *range(effort.pretty)]
+
+
+def _worlds(survey: Survey) -> None:
+    """Every start world holds what always holds, before anything is called."""
+    for number in _numbers(survey.effort):
+        survey.backend.reset(survey.start(number))
+        for name in broken_invariants(survey.rules.probe):
+            survey.found("", "start", f"{name} does not hold at the start of world {number}", "")
+        if dangling(survey.rules.probe.connection):
+            survey.found("", "start", f"a reference of world {number} leads nowhere", "")
+        for table in survey.domain.tables:
+            if survey.backend.world.connection.execute(f'SELECT NOT EXISTS (SELECT 1 FROM "{table}")').get:
+                survey.found("", "start", f"world {number} has no {table}", "")
+
+
+def _singles(survey: Survey) -> None:
+    """Each tool alone, from the start of each world."""
+    effort = survey.effort
+    for number in _numbers(effort):
+        few = number >= 0
+        plan = [True] * (2 if few else effort.sensible) + [False] * (2 if few else effort.wide)
+        for tool in survey.domain.tools.values():
+            survey.begin(survey.start(number))
+            for index, sensible in enumerate(plan):
+                clock = (0, 0, 0, 1, 2)[index % 5] if number < 0 else 0
+                if survey.backend.world.delta() or survey.episodes[-1].start != survey.start(number, clock):
+                    survey.begin(survey.start(number, clock))
+                survey.call(tool, sensible=sensible)
+
+
+def _chains(survey: Survey) -> None:
+    """Tools one after another, in dense worlds."""
+    effort, rng = survey.effort, survey.sampler.rng
+    plan = [tool for tool in survey.domain.tools.values() for _ in range(effort.chained if tool.writes else effort.chained // 3)]
+    rng.shuffle(plan)
+    for index, tool in enumerate(plan):
+        if index % _CHAIN == 0:
+            survey.begin(survey.start(-1 - index // _CHAIN % effort.dense, index // _CHAIN % 3))
+        survey.call(tool, sensible=rng.random() < 0.6)
+
+
+def _searches(survey: Survey) -> None:
+    """Further calls of tools that have not succeeded, or of which a documented error has not been reached."""
+    for tool in survey.domain.tools.values():
+        writers = _feeders(survey.domain, tool, missing(survey, tool))
+        for index in range(survey.effort.search):
+            if not missing(survey, tool):
+                break
+            world = -1 - index // 12 % (survey.effort.dense + 6) if index % 5 else 0
+            survey.begin(survey.start(world, (0, 0, 1)[index % 3]))
+            for _ in range((0, 0, 2, 5)[index % 4]):
+                survey.call(survey.sampler.rng.choice(writers), sensible=True)
+            survey.call(tool, sensible=tool.name not in survey.succeeded)
+
+
+def _feeders(domain: Domain, tool: Tool, errors: list[str]) -> list[Tool]:
+    """The tools that write what a tool reads, or what the invariants behind these errors read."""
+    needed = set(tool.reads).union(*(i.reads for i in domain.invariants if i.error in errors))
+    tables = {f"+{read.partition('.')[0]}" for read in needed}
+    found = [other for other in domain.tools.values() if other.writes & (needed | tables)]
+    return found or [other for other in domain.tools.values() if other.writes] or [tool]
+
+
+def missing(survey: Survey, tool: Tool) -> list[str]:
+    """What of a tool has not been seen: its success, and documented errors."""
+    unseen = [error for error in tool.errors if (tool.name, error) not in survey.reached]
+    return unseen if tool.name in survey.succeeded else ["success", *unseen]
+
+
+def _hostile(survey: Survey) -> None:
+    start = survey.start(-1)
+    for name, what in unknown_names(survey.backend, start):
+        survey.found("", "hostile", f"tool name {name!r} {what}", "")
+    for tool in survey.domain.tools.values():
+        survey.backend.reset(start)
+        usual = next((a for _ in range(8) if (a := survey.sampler.sample(tool)) is not None), None)
+        usual = usual if usual is not None else survey.sampler.sample(tool, sensible=False)
+        for row, what in withstand(survey.backend, tool, usual or {}, start):
+            survey.found(tool.name, "hostile", f"{row}: {what}", "")
+
+
+def _replay(survey: Survey) -> None:
+    """The same calls again, in another connection that reads unordered rows backwards: the same answers."""
+    backend = LocalBackend(survey.domain)
+    reversed_worlds: set[int] = set()
+    for episode in survey.episodes[:: survey.effort.replayed]:
+        backend.reset(episode.start)
+        if episode.start.world not in reversed_worlds:
+            backend.world.connection.execute("PRAGMA reverse_unordered_selects = ON")
+            reversed_worlds.add(episode.start.world)
+        for tool, arguments, content in episode.calls:
+            seen = Probe(survey.domain, backend).observe(tool, arguments, "")
+            again = seen.result.content if seen.result else seen.crash
+            if again != content:
+                place = f"world {episode.start.world}"
+                survey.found(tool.name, "order", f"answers otherwise when unordered rows are read backwards: {again[:80]}", shown_call(tool.name, arguments, place))
+                break
+    backend.close()
+
+
+def _report(survey: Survey) -> AuditReport:
+    domain = survey.domain
+    for tool in domain.tools.values():
+        for what in missing(survey, tool):
+            check, detail = ("promise", "never succeeds, so that its promise was never evaluated") if what == "success" else ("unreached", f"{what} was never reached")
+            survey.found(tool.name, check, detail, "")
+    failures = tuple(Finding(tool, check, detail) for (tool, check, _), detail in sorted(survey.findings.items()))
+    documented = [(tool.name, error) for tool in domain.tools.values() for error in tool.errors]
+    reached = sum(1 for pair in documented if pair in survey.reached)
+    return AuditReport(domain.name, len(domain.tools), survey.calls, failures, tuple(unaudited(survey)), len(documented), reached)
+
+
+def unaudited(survey: Survey) -> Iterator[Finding]:
+    """What nothing in the blueprint can confirm or refute."""
+    for tool in survey.domain.tools.values():
+        if tool.origin.kind == "hand" and not tool.ensures:
+            yield Finding(tool.name, "effect unaudited", "has no `ensures`")
+    for (tool, error), place in sorted(survey.rules.refusals.unsupported.items()):
+        yield Finding(tool, "refusal unaudited", f"{error} rests on its `because` alone: say the rule in `ensures` too | {place}")
