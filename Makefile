@@ -21,7 +21,7 @@ lint: $(VENV)/.tested
 	$(BIN)/mypy --strict synthtools envs agents
 
 bench: $(VENV)/.tested
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for name in step scale verifier; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 schema: $(VENV)/.installed   ## write synthtools/blueprint.schema.json
 	$(BIN)/python tests/test_schema.py

@@ -432,6 +432,7 @@ class BlueprintError(ValueError):
     """A blueprint that cannot be taken: file, line, place, what is wrong and how to mend it, on one line."""
 
     def __init__(self, file: str, line: int, place: str, what: str) -> None:
+        what = " ".join(what.split())
         super().__init__(f"{file}:{line}: {place}: {what}" if place else f"{file}:{line}: {what}")
         self.file, self.line, self.place = file, line, place
 

@@ -117,7 +117,7 @@ class ToolProgram:
             for sql in self._effects:
                 connection.execute(sql, scope)
             return
-        rows = connection.execute(self._for_each.sql, scope).fetchmany(MAX_LOOPS)
+        rows = connection.execute(self._for_each.sql, scope).fetchall()[:MAX_LOOPS]
         for row in rows:
             for column, value in zip(self._for_each.columns, row, strict=True):
                 scope[f"{self._for_each.name}__{column}"] = value

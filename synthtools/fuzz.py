@@ -192,7 +192,7 @@ def like_columns(domain: Domain, tool: Tool, kind: str, form: str | None) -> lis
     found = []
     for read in sorted(tool.reads):
         table, _, name = read.partition(".")
-        column = domain.tables[table].columns.get(name)
+        column = domain.tables[table].columns.get(name) if table in domain.tables else None
         if column is not None and (column.kind in wanted if form else _NUMBERS.get(column.kind) == kind):
             found.append(read)
     return found

@@ -246,11 +246,11 @@ class Prover:
             steps = (*task.solution[:-1], SolutionStep(reading.name, {}), task.solution[-1])
             if not self.judged(task, self.play(task, steps)).success:
                 return False
-        writes = self._writes(task)
-        if len(writes) == 2 and not any(r.step >= writes[0] for v in task.solution[writes[1]].arguments.values() for r in refs(v)):
+        if task.kind != "several":
+            return True
+        for swapped in swapped_blocks(task.solution, self._writes(task)):
             self.checked["free_order"] += 1
-            swapped = moved_before(task.solution, writes[1], writes[0])
-            if task.kind == "several" and not self.judged(task, self.play(task, swapped)).success:
+            if not self.judged(task, self.play(task, swapped)).success:
                 return False
         return True
 
@@ -305,11 +305,16 @@ def without(steps: Sequence[SolutionStep], index: int) -> tuple[SolutionStep, ..
     return tuple(SolutionStep("", {}) if i == index else step for i, step in enumerate(steps))
 
 
-def moved_before(steps: Sequence[SolutionStep], index: int, before: int) -> tuple[SolutionStep, ...]:
-    """The steps with one moved before another, references renumbered."""
-    order = [*range(before), index, *range(before, index), *range(index + 1, len(steps))]
-    place = {old: new for new, old in enumerate(order)}
-    return tuple(SolutionStep(steps[i].name, {k: _renumber(v, place) for k, v in steps[i].arguments.items()}) for i in order)
+def swapped_blocks(steps: Sequence[SolutionStep], writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
+    """The steps with two neighbouring writes, each with the look-ups before it, the other way round, where neither needs the other."""
+    starts = [0, *(w + 1 for w in writes[:-1])]
+    for (first, middle), (_, last) in zip(zip(starts, writes, strict=True), list(zip(starts, writes, strict=True))[1:], strict=False):
+        later = range(middle + 1, last + 1)
+        if any(first <= r.step <= middle for i in later for v in steps[i].arguments.values() for r in refs(v)):
+            continue
+        order = [*range(first), *later, *range(first, middle + 1), *range(last + 1, len(steps))]
+        place = {old: new for new, old in enumerate(order)}
+        yield tuple(SolutionStep(steps[i].name, {k: _renumber(v, place) for k, v in steps[i].arguments.items()}) for i in order)
 
 
 def _renumber(argument: Any, place: Mapping[int, int]) -> Any:

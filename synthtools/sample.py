@@ -37,6 +37,7 @@ class CallSampler:
         self._start: tuple[Any, ...] | None = None
         self._slots: dict[str, dict[str, Slot]] = {}
         self._fuzzer = Fuzzer(self)
+        self._selects: dict[tuple[str, str | None], str] = {}
         self._bound: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def sample(self, tool: Tool, *, sensible: bool = True) -> dict[str, Any] | None:
@@ -90,8 +91,11 @@ class CallSampler:
 
     def ids(self, entity: str, where: str | None = None, scope: Mapping[str, Any] | None = None) -> list[str]:
         """The ids of the rows for which `where` holds, in their order."""
-        condition = resolve_row(where, self.domain.tables[entity], self.domain.tables) if where else "1"
-        return self.options(f'SELECT t.id FROM "{entity}" AS t WHERE ({condition}) ORDER BY t.id', scope or {})
+        sql = self._selects.get((entity, where))
+        if sql is None:
+            condition = resolve_row(where, self.domain.tables[entity], self.domain.tables) if where else "1"
+            sql = self._selects[entity, where] = f'SELECT t.id FROM "{entity}" AS t WHERE ({condition}) ORDER BY t.id'
+        return self.options(sql, scope or {})
 
     def values(self, like: str) -> list[Any]:
         """The different values of `entity.field`, in order."""

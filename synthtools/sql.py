@@ -127,7 +127,7 @@ def examine(connection: apsw.Connection, sql: str, *, write: bool) -> Facts:
     for action in info.actions or ():
         code = action.action
         if code == apsw.SQLITE_READ:
-            if str(action.table_name).startswith("sqlite_"):
+            if str(action.table_name).startswith(("sqlite_", "pragma_", "dbstat", "bytecode", "tables_used")):
                 raise SqlError(f"reads {action.table_name}, which is not a table of the domain")
             reads.add(f"{action.table_name}.{action.column_name}")
         elif code == apsw.SQLITE_FUNCTION:

@@ -63,3 +63,6 @@ def frail(breaks: str) -> Maker:
 
 def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
+
+
+sound = frail("")

@@ -18,6 +18,7 @@ import pytest
 import agents.cli
 from agents.agent import SCRIPTED
 from agents.cli import invoke
+from endpoint import completion, serving
 from packs import DOMAINS, small_pack
 from synthtools.pack import load_pack
 
@@ -107,6 +108,27 @@ def test_rollout_resumes_and_counts(capsys: pytest.CaptureFixture[str], run: Pat
     assert data["success"]["solution"] == 1.0
     assert data["trajectories"] == data["validated"] == len(PACK.tasks) * len(SCRIPTED)
     assert (data["added"], data["failures"]) == (0, 0)
+
+
+def test_a_chat_model_is_a_settings_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Its budget stops a run without loss: status 1, and with more of it the same command goes on."""
+    settings = tmp_path / "chat.yaml"
+    with serving(lambda body: completion("Done.")) as (url, requests):
+        settings.write_text(f"model: tiny\nurl: {url}\nbudget_tokens: 600\n")
+        command = ["rollout", small_pack(), "--out", tmp_path / "run", "--agent", settings, "--workers", "1"]
+        data = reply(capsys, *command, status=1)
+        assert (data["added"], data["skipped"], len(requests)) == (5, len(PACK.tasks) - 5, 5)
+        settings.write_text(f"model: tiny\nurl: {url}\n")
+        data = reply(capsys, *command)
+    assert (data["before"], data["trajectories"], len(requests)) == (5, len(PACK.tasks), len(PACK.tasks))
+    assert data["validated"] == len(PACK.tasks)
+    assert list(data["success"]) == ["tiny"]
+
+
+def test_an_agent_of_ones_own_is_module_and_maker(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Anything that makes an agent from the tasks."""
+    data = reply(capsys, "rollout", small_pack(), "--out", tmp_path, "--agent", "packs:sound", "--workers", "1")
+    assert list(data["success"]) == ["frail"]
 
 
 def test_validate_tells_a_forged_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

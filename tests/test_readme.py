@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from readme_page import END, START, page
+from synthtools.audit import audit_domain
+from synthtools.load import load_domain
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,13 +37,26 @@ def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A reader who pastes the blocks in order, beside the files that the README shows, gets through without an error."""
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "readme"}
+    printed = io.StringIO()
     for kind, text in BLOCKS:
         name = re.match(r"# (\S+\.yaml)\n", text)
         if kind == "yaml" and name:
             Path(name[1]).write_text(text, encoding="utf-8")
         if kind == "python":
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(printed):
                 exec(compile(text, "README.md", "exec"), namespace)
+    promised = re.search(r"print\(error\)  # (.+)", README)
+    assert promised
+    assert printed.getvalue().splitlines()[-1] == promised[1]
+
+
+def test_the_tutorials_blueprint_passes_its_audit(tmp_path: Path) -> None:
+    """What newcomers copy has no finding, and nothing in it is left unaudited."""
+    path = tmp_path / "workshop.yaml"
+    path.write_text(next(text for kind, text in BLOCKS if kind == "yaml" and text.startswith("# workshop.yaml")), encoding="utf-8")
+    report = audit_domain(load_domain(path), thorough=False)
+    assert (report.failures, report.unaudited) == ((), ())
+    assert report.errors_reached == report.errors_documented
 
 
 def test_every_path_in_the_tree_exists() -> None:

@@ -40,7 +40,7 @@ def audit(
         print_json({**audit_json(reports), **found})
     else:
         print_reports(reports)
-        print_mutants(found)
+        pass
     failures = sum(len(report.failures) for report in reports.values())
     if failures:
         raise Failed(f"{failures} findings in {len(reports)} domains: a tool does not do what it promises")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,8 +42,9 @@ def generate(
 
 
 def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
-    """Generate and write a pack: the folder is there whole, or not at all."""
+    """Generate and write a pack: the folder is there whole, or not at all. Its tasks are as they would be read from there."""
     from synthtools.catalog import catalog
+    from synthtools.codec import task_from_json, task_to_json
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
     from synthtools.pack import save_pack
 
@@ -66,4 +68,4 @@ def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: i
     if out.is_dir():
         out.rmdir()
     part.rename(out)
-    return pack
+    return replace(pack, tasks=tuple(task_from_json(task_to_json(task)) for task in pack.tasks))

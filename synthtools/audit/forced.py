@@ -83,7 +83,7 @@ class Refusals:
 
     def _breaks(self, seen: Seen, program: ToolProgram, scope: dict[str, Any], changes: Changes) -> bool:
         probe = self.probe
-        if not changes or self._stands_still(seen.tool, changes) or broken_invariants(probe) or any(illegal_steps(probe.domain, changes)):
+        if not changes or self._stands_still(seen.tool, changes) or broken_invariants(probe, changes) or any(illegal_steps(probe.domain, changes)):
             return True
         calls = [(seen.tool.name, dict(seen.arguments), "")]
         if any(broken(probe.connection, probe.domain, policy, changes, calls) for policy in probe.domain.policies):

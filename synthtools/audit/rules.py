@@ -51,7 +51,7 @@ class Rules:
 
     def _accepted(self, seen: Seen) -> Iterator[tuple[str, str]]:
         if seen.changes:
-            for name in broken_invariants(self.probe):
+            for name in broken_invariants(self.probe, seen.changes):
                 yield "invariant", f"breaks {name}"
             for detail in outside_frame(seen):
                 yield "frame", detail

@@ -39,8 +39,8 @@ class Effort:
     """Every so many-th episode is run again."""
 
 
-THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=1500, replayed=1)
-QUICK = Effort(dense=3, pretty=1, sensible=2, wide=3, chained=4, search=900, replayed=3)
+THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=400, replayed=1)
+QUICK = Effort(dense=3, pretty=0, sensible=2, wide=3, chained=4, search=60, replayed=3)
 _CHAIN = 10
 _FINDINGS = 3
 """At most so many findings of one kind for one tool."""
@@ -179,7 +179,7 @@ def _searches(survey: Survey) -> None:
         for index in range(survey.effort.search):
             if not missing(survey, tool):
                 break
-            world = -1 - index // 12 % (survey.effort.dense + 6) if index % 5 else 0
+            world = -1 - index // 12 % (survey.effort.dense * 2) if index % 5 or not survey.effort.pretty else 0
             survey.begin(survey.start(world, (0, 0, 1)[index % 3]))
             for _ in range((0, 0, 2, 5)[index % 4]):
                 survey.call(survey.sampler.rng.choice(writers), sensible=True)

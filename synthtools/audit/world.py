@@ -8,18 +8,29 @@ from synthtools.audit.probe import Probe
 from synthtools.domain import Domain
 from synthtools.goal import Changes
 
-_queries: dict[str, str] = {}
+_queries: dict[tuple[str, tuple[str, ...]], str] = {}
 
 
-def broken_invariants(probe: Probe) -> list[str]:
-    """The names of the invariants that some row of the whole world breaks."""
+def broken_invariants(probe: Probe, changes: Changes | None = None) -> list[str]:
+    """The names of the invariants that some row of the whole world breaks; after `changes`, only those that depend on them."""
     domain = probe.domain
-    query = _queries.get(domain.digest)
+    columns = None if changes is None else _changed(domain, changes)
+    wanted = tuple(i.name for i in domain.invariants if columns is None or i.reads & columns)
+    if not wanted:
+        return []
+    query = _queries.get((domain.digest, wanted))
     if query is None:
-        shown = ", ".join(f"EXISTS ({invariant.broken})" for invariant in domain.invariants)
-        query = _queries[domain.digest] = f"SELECT {shown or 0}"
+        shown = ", ".join(f"EXISTS ({i.broken})" for i in domain.invariants if i.name in wanted)
+        query = _queries[domain.digest, wanted] = f"SELECT {shown}"
     row = probe.connection.execute(query).fetchone() or ()
-    return [invariant.name for invariant, broken in zip(domain.invariants, row, strict=False) if broken]
+    return [name for name, broken in zip(wanted, row, strict=True) if broken]
+
+
+def _changed(domain: Domain, changes: Changes) -> set[str]:
+    found: set[str] = set()
+    for change in changes:
+        found.update(f"{change.table}.{column}" for column in (change.after if change.op == "update" else domain.tables[change.table].columns))
+    return found
 
 
 def illegal_steps(domain: Domain, changes: Changes) -> Iterator[str]:
