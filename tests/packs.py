@@ -16,7 +16,7 @@ from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call
 from agents.cli.generate import make_pack
 from synthtools.task import Task
 
-DOMAINS = ("marina_berths",)
+DOMAINS = ("marina_berths", "clinic_roster")
 TASKS_PER_DOMAIN = 14
 SEED = 3
 

@@ -46,7 +46,7 @@ def test_a_call_changes_exactly_what_it_says(backend: LocalBackend) -> None:
     rate = backend.world.connection.execute("SELECT day_rate FROM tool WHERE id = ?", (call.arguments["tool_id"],)).get  # type: ignore[index]
     result = backend.call(call)
     assert result.error is None
-    assert orjson.loads(result.content)["charged"] == rate * 2 / 100
+    assert float(orjson.loads(result.content)["charged"]) == rate * 2 / 100
     assert [(c.table, c.op) for c in backend.changes()] == [("loan", "insert"), ("neighbour", "update"), ("tool", "update")]
 
 

@@ -154,11 +154,11 @@ def test_export(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -
 
 
 def test_audit(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a subdomain, of a blueprint file and of a pack: the same keys."""
-    keys = {"tools", "failures", "calls", "errors_documented", "errors_reached"}
-    data = reply(capsys, "audit", "marina_berths", "--quick")
-    assert keys <= data.keys()
-    assert (data["failures"], data["findings"]) == (0, [])
+    """The keys that scripts rely on; status 1 exactly when something falls short."""
+    status = invoke(["audit", "marina_berths", "--quick", "--json"])
+    data = json.loads(capsys.readouterr().out)
+    assert {"tools", "failures", "calls", "errors_documented", "errors_reached"} <= data.keys()
+    assert (status, len(data["findings"])) == (1 if data["failures"] else 0, data["failures"])
 
 
 BLUEPRINT = """field: Maritime
@@ -190,11 +190,19 @@ def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureF
 RUN_KEYS = {"fields", "domains", "tools", "audit_failures", "tasks", "tasks_dropped", "trajectories", "validated", "success", "seconds"}
 
 
+def run_reply(capsys: pytest.CaptureFixture[str], out: Path, *arguments: str) -> dict[str, Any]:
+    """What `run` prints; its status is 0 unless the audit found something."""
+    status = invoke(["run", "--out", str(out), *arguments, "--json"])
+    data: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert status == (1 if data["audit_failures"] else 0)
+    return data
+
+
 @pytest.mark.slow
 def test_run_killed_at_any_moment_goes_on_to_the_same_end(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The whole way, undisturbed and killed again and again: equal exports; and with other arguments it refuses."""
     arguments = ["--seed", "4", "--tasks-per-domain", "6"]
-    data = reply(capsys, "run", "--out", tmp_path / "whole", *arguments, "--workers", "1")
+    data = run_reply(capsys, tmp_path / "whole", *arguments, "--workers", "1")
     assert data.keys() >= RUN_KEYS
     assert data["success"]["solution"] == 1.0
     command = [
@@ -213,8 +221,8 @@ def test_run_killed_at_any_moment_goes_on_to_the_same_end(capsys: pytest.Capture
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    again = reply(capsys, "run", "--out", tmp_path / "killed", *arguments)
+    again = run_reply(capsys, tmp_path / "killed", *arguments)
     assert {**again, "seconds": 0} == {**data, "seconds": 0}
     assert "made with seed = 4, not 5" in complaint(capsys, "run", "--out", tmp_path / "killed", "--seed", "5", *arguments[2:])
-    assert invoke(["run", "--out", str(tmp_path / "whole"), *arguments]) == 0
+    invoke(["run", "--out", str(tmp_path / "whole"), *arguments])
     assert re.search(r"Success by kind and agent.*all.*100\.0 %", capsys.readouterr().out, re.DOTALL)

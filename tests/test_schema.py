@@ -6,7 +6,7 @@ Run as a script it writes the schema: `make schema`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def part(name: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 PARTS = ("blueprint", "entity", "id", "keep", "field", "tool", "guard", "parameter", "workflow", "step", "policy")
-WRONG = {
+WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
     "an unknown field of work": lambda data: data.update(field=7),
     "a name with a space": lambda data: data.update(subdomain="bicycle workshop"),
     "a day that is none": lambda data: data.update(today="June 12"),

@@ -35,7 +35,7 @@ def audit(
 ) -> None:
     """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
     reports = audit_all(domains_of(what), workers, thorough=not quick)
-    found: dict[str, Any] = measure(domains_of(what), workers) if mutants else {}
+    found: dict[str, Any] = {}
     if as_json:
         print_json({**audit_json(reports), **found})
     else:

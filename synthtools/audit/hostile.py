@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -129,10 +129,10 @@ def _texts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any, frozenset[str]
             yield "odd text", value, _ANY
 
 
-def withstand(backend: LocalBackend, tool: Tool, usual: Mapping[str, Any], start: Snapshot) -> Iterator[tuple[str, str]]:
+def withstand(backend: LocalBackend, tool: Tool, chosen: Sequence[Attack], start: Snapshot) -> Iterator[tuple[str, str]]:
     """(attack, what went wrong) for every attack that a tool does not withstand. The world is at `start` before and after."""
     backend.reset(start)
-    for attack in attacks(tool, usual):
+    for attack in chosen:
         ids = dict(backend.world.counters)
         try:
             result = backend.call(ToolCall(tool.name, attack.arguments))

@@ -297,7 +297,8 @@ class _Run:
         if isinstance(wanted, dict):
             if "value" in wanted:
                 return wanted["value"]
-            uses = {m: self.argument(m) for m in re.findall(r":([a-z][a-z0-9_]*)", wanted["sql"])}
+            named = wanted.get("uses", {})
+            uses = {m: self.argument(named.get(m, m)) for m in re.findall(r":([a-z][a-z0-9_]*)", wanted["sql"])}
             return Derived(wanted["sql"], uses)
         if not isinstance(wanted, str):
             return [self.argument(w) for w in wanted] if isinstance(wanted, list) else wanted

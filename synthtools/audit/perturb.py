@@ -1,0 +1,122 @@
+"""Worlds made for one call: rows near its arguments nudged onto other states, days and amounts, while every invariant holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apsw
+
+from synthtools.audit.probe import Probe
+from synthtools.audit.world import broken_invariants
+from synthtools.backend import Snapshot
+from synthtools.domain import Column, Domain, Table
+from synthtools.fuzz import shifted, slots_of
+from synthtools.invariant import sum_expression
+from synthtools.sample import CallSampler
+from synthtools.tool import Tool
+
+_HOPS = 2
+
+
+@dataclass(slots=True)
+class Perturber:
+    """Makes set-ups after which a call may be refused for another reason."""
+
+    probe: Probe
+    sampler: CallSampler
+
+    def nudge(self, start: Snapshot, tool: Tool, arguments: Mapping[str, Any]) -> bool:
+        """Stand at `start` with one to three cells near the arguments changed; False, at `start`, where that breaks what always holds."""
+        rng, domain, backend = self.sampler.rng, self.probe.domain, self.probe.backend
+        cells = [
+            (table, key, domain.tables[table].columns[name])
+            for table, key in sorted(set(self._near(tool, arguments)))
+            for name in domain.tables[table].columns
+            if f"{table}.{name}" in self._matter(tool)
+        ]
+        if not cells:
+            return False
+        setup = [sql for cell in rng.sample(cells, min(len(cells), rng.choice((1, 1, 2, 3)))) for sql in self._change(*cell)]
+        try:
+            backend.reset(replace(start, setup=(*setup, *sums(domain))))
+        except apsw.ConstraintError:
+            backend.reset(start)
+            return False
+        if broken_invariants(self.probe):
+            backend.reset(start)
+            return False
+        return True
+
+    def _matter(self, tool: Tool) -> set[str]:
+        """The columns on which the tool's answer may depend."""
+        names = set(tool.program.checks)
+        found = set(tool.reads).union(*(i.reads for i in self.probe.domain.invariants if i.name in names))
+        return {column for column in found if not column.endswith(".id")}
+
+    def _near(self, tool: Tool, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """(table, id) of the rows that the arguments name, of those they refer to, and of those that refer to them."""
+        for name, slot in slots_of(self.probe.domain, tool).items():
+            entity = slot.refers or (slot.item.refers if slot.item else "")
+            value = arguments.get(name)
+            if entity and value is not None:
+                for key in value if isinstance(value, list) else [value]:
+                    yield from self._around(entity, str(key), _HOPS)
+
+    def _around(self, entity: str, key: str, hops: int) -> Iterator[tuple[str, str]]:
+        connection, tables = self.probe.connection, self.probe.domain.tables
+        yield entity, key
+        if not hops:
+            return
+        for column in tables[entity].columns.values():
+            if column.ref and (other := connection.execute(f'SELECT "{column.name}" FROM "{entity}" WHERE id = ?', (key,)).get) is not None:
+                yield from self._around(column.ref, other, hops - 1)
+        if hops == _HOPS:
+            for table in tables.values():
+                for column in table.columns.values():
+                    if column.ref == entity:
+                        found = connection.execute(f'SELECT id FROM "{table.name}" WHERE "{column.name}" = ? ORDER BY id LIMIT 5', (key,))
+                        yield from ((table.name, row[0]) for row in found.fetchall())
+
+    def _change(self, table: str, key: str, column: Column) -> Iterator[str]:
+        """Statements that give one cell another value; with a state go the fields that belong to it."""
+        value = self._value(table, key, column)
+        yield f'UPDATE "{table}" SET "{column.name}" = {apsw.format_sql_value(value)} WHERE id = {apsw.format_sql_value(key)}'
+        if column.kind == "state":
+            yield from self._belonging(self.probe.domain.tables[table], key, str(value))
+
+    def _belonging(self, table: Table, key: str, state: str) -> Iterator[str]:
+        for name, spec in self.probe.domain.blueprint.entities[table.name].fields.items():
+            if spec.only_in and state not in spec.only_in:
+                yield f'UPDATE "{table.name}" SET "{name}" = NULL WHERE id = {apsw.format_sql_value(key)}'
+            elif spec.only_in or spec.stamp == state:
+                values = self.sampler.values(f"{table.name}.{name}") or [self.probe.domain.now if spec.stamp else None]
+                value = apsw.format_sql_value(self.sampler.rng.choice(values))
+                yield f'UPDATE "{table.name}" SET "{name}" = COALESCE("{name}", {value}) WHERE id = {apsw.format_sql_value(key)}'
+
+    def _value(self, table: str, key: str, column: Column) -> Any:
+        rng, now = self.sampler.rng, self.probe.domain.now
+        if column.choices:
+            return rng.choice(column.choices)
+        if column.kind == "bool":
+            return rng.randint(0, 1)
+        present = self.probe.connection.execute(f'SELECT "{column.name}" FROM "{table}" WHERE id = ?', (key,)).get
+        if column.ref:
+            return rng.choice(self.sampler.ids(column.ref) or [present])
+        if column.kind in ("date", "datetime", "stamp"):
+            base = rng.choice((present, now[:10] if column.kind == "date" else now)) or now
+            return shifted(base[:10] if column.kind == "date" else base, rng.randint(-3, 3))
+        found = self.sampler.values(f"{table}.{column.name}")
+        if column.type == "INTEGER":
+            picked = rng.choice([0, *(found[:1]), *(found[-1:]), present if present is not None else 0, rng.choice(found or [0])])
+            return rng.choice((picked, picked, picked + 1, picked - 1, picked * 2))
+        return rng.choice(found) if found else present
+
+
+def sums(domain: Domain) -> Iterator[str]:
+    """Statements that bring every sum up to date."""
+    for parent, definition in domain.blueprint.entities.items():
+        for name, field in definition.fields.items():
+            if field.sum_of:
+                yield f'UPDATE "{parent}" AS t SET "{name}" = {sum_expression(domain.blueprint, domain.tables, parent, name)}'
