@@ -96,12 +96,14 @@ class Alteration:
     make: Make
     gate: bool = False
     """Whether a gate of synthtools.proof uses this kind."""
+    most: int = 2
+    """Episodes made of one task."""
 
-    def plans(self, case: Case, most: int) -> Iterator[Plan]:
-        """At most so many altered plans; the same for the same task."""
+    def plans(self, case: Case) -> Iterator[Plan]:
+        """The altered plans of a task; the same for the same task."""
         own = replace(case, rng=generator("alteration", self.name, case.task.id, case.task.start.world, case.task.request))
         made = self.make(own)
-        for _ in range(most):
+        for _ in range(self.most):
             plan = next(made, None)
             if plan is None:
                 return

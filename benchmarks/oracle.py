@@ -95,7 +95,7 @@ class Oracle:
         return "" if not reference.kind or self._answered(reference, state, ending.answer) else "answer"
 
     def _answered(self, reference: Reference, state: State, given: Any) -> bool:
-        if given is None:
+        if given is None or (isinstance(given, str) and "{" in given):
             return False
         known = Known(self.domain.today, state.ids, self._prefixes, self.domain.blueprint.words)
         wanted, kind = reference.answer, reference.kind

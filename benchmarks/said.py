@@ -113,8 +113,9 @@ def _tokens(text: str, today: str | None) -> tuple[set[str], list[str]]:
 
 
 def _iso(word: str) -> str | None:
-    text = word.strip(_WRAPPING)[:10].replace("/", "-")
-    if len(text) != 10 or text[4] != "-" or text[7] != "-":
+    whole = word.strip(_WRAPPING)
+    text = whole[:10].replace("/", "-")
+    if len(text) != 10 or text[4] != "-" or text[7] != "-" or whole[10:11] not in ("", "T"):
         return None
     try:
         return datetime.date.fromisoformat(text).isoformat()

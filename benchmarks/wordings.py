@@ -89,7 +89,7 @@ def wrong_forms(kind: str, value: Any, others: Sequence[Any], today: str, rng: r
     else:
         text = str(value)
         other = str(rng.choice(others)) if others else f"{text}x"
-        forms = [other, f"{text}9", text[:-1], f"{text} {other}", "yes", "", "none", f"un{text}"] + ([f"{text[:-1]}-{text[-1]}"] if kind == "word" else [])
+        forms = [other, f"{text}9", text[:-1], f"{text} {other}", "yes", "", "none", f"un{text}"]
         yield from rng.sample(forms, len(forms))
 
 
@@ -138,4 +138,6 @@ def every_candidate(kind: str, value: Any, others: Sequence[Any], rng: random.Ra
         yield f"{other} or {date.day} {month} {date.year}"
         yield f"{month} {date.day} or {other}, {date.year}"
         yield f"{date.day}-{other} {month} {date.year}"
+        yield f"{other}-{date.day} {month} {date.year}"
         yield f"{other} to {date.day} {month}"
+        yield f"{several[0]}/{other:02d}"

@@ -1,109 +1,140 @@
 """Whether an answer, as an agent gave it, is the typed value that was asked for.
 
 `25`, `25.0` and `€25` are one number; `2026-06-19` and `19 June 2026` one date. A sentence is taken where it holds
-exactly one thing of the type asked for, so an answer that lists every candidate is none.
+exactly one thing of the type asked for, so an answer that lists every candidate is none, nor is a result as it came.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from synthtools.domain import Domain
 from synthtools.goal import Answer
+from synthtools.populate import expand_codes
 
 _MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = "|".join(f"{m}|{m[:3]}" for m in _MONTHS) + "|sept"
-_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2})?)?")
-_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?(?:,? (\d{{4}}))?\b", re.IGNORECASE)
-_MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?:,? (\d{{4}}))?\b", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.,-])([€£$]\s?)?(-?)([€£$]\s?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w]|[.,]\d|-\d)(?!%)")
+_MONTH = "(" + "|".join(f"{m}|{m[:3]}" for m in _MONTHS) + "|sept)"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_DAYS = rf"({_DAY}(?:(?: ?[,/&–-] ?| (?:or|and|to|until|till) ){_DAY})*)"
+"""One day of a month, or several: `19 or 20` names two."""
+_ISO = re.compile(r"\b(\d{4})([-/])(\d{2})\2(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\d/])")
+_DAY_FIRST = re.compile(rf"\b{_DAYS}(?: of)? {_MONTH}\b\.?(?:,? (\d{{4}}))?\b", re.IGNORECASE)
+_MONTH_FIRST = re.compile(rf"\b{_MONTH}\.? {_DAYS}(?:,? (\d{{4}}))?\b", re.IGNORECASE)
+
+_CURRENCY = r"(?:(?:[€£$]|EUR|GBP|USD|CHF)\s?)?"
+_AMOUNT = r"(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?([a-z]*)(?![\w]|[.,]\d|-\d)(?= ?([a-z]*))"
+_NUMBER = re.compile(rf"(?<![\w.,#−-])(minus |negative )?{_CURRENCY}([−-]?){_CURRENCY}{_AMOUNT}", re.IGNORECASE)
+_SCALES = {"k": 1e3, "thousand": 1e3, "hundred": 1e2, "dozen": 12, "million": 1e6, "cent": 0.01, "cents": 0.01, "pence": 0.01}
+_UNITS = frozenset("mm cm m km g kg t ml l s min h days nights hours kw kwh eur gbp usd chf".split())
+"""What may stand right behind a number; anything else there makes it a name, like `16A`."""
 _LONGEST = 400
 
 
 def answers(expected: Answer, given: Any, domain: Domain, renamed: Mapping[str, str]) -> bool:
     """Whether `given` is the expected answer; `renamed` maps ids generated in the solution to those of the episode."""
-    if given is None:
+    if given is None or (isinstance(given, str) and ("{" in given or len(given) > 10 * _LONGEST)):
         return False
     if expected.type == "ids":
-        return _ids(given) == {_id(renamed.get(v, v)) for v in expected.value}
+        wanted = {_id(renamed.get(v, v)) for v in expected.value}
+        return any(ids == wanted for ids in _ids(given, domain))
     if isinstance(given, list | tuple):
         if len(given) != 1:
             return False
         given = given[0]
-    if expected.type in ("number", "money"):
-        wanted = expected.value / 100 if expected.type == "money" else expected.value
-        found = _one(_numbers(given))
-        return found is not None and abs(found - wanted) < 1e-9
-    text = str(given)
+    text = " ".join(str(given).split())
     if len(text) > _LONGEST:
         return False
+    if expected.type in ("number", "money"):
+        amount = expected.value / 100 if expected.type == "money" else expected.value
+        found = _one(_numbers(given if isinstance(given, int | float) else text))
+        return found is not None and abs(found - amount) < 1e-9
     if expected.type == "date":
         return _one(_dates(text, domain.today)) == expected.value
     if expected.type == "id":
-        return _names_id(text, renamed.get(expected.value, expected.value), domain)
-    return _word(text) in {_word(expected.value), *(_word(w) for w in domain.blueprint.words.get(str(expected.value), ()))}
+        wanted_id = _id(renamed.get(expected.value, expected.value))
+        return _id(text) == wanted_id or _named(text, domain) == {wanted_id}
+    return _word(text) in set(map(_word, _ways(str(expected.value), domain)))
 
 
 def _one(found: set[Any]) -> Any:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def _numbers(given: Any) -> set[float]:
-    if isinstance(given, int | float) and not isinstance(given, bool):
+def _numbers(given: int | float | str) -> set[float]:
+    """The different numbers that a text names, dates left aside."""
+    if not isinstance(given, str):
         return {float(given)}
-    text = str(given)
-    if len(text) > _LONGEST:
-        return set()
     for pattern in (_ISO, _DAY_FIRST, _MONTH_FIRST):
-        text = pattern.sub(" ", text)
-    return {float(m.group(2) + m.group(4).replace(",", "") + (m.group(5) or "")) for m in _NUMBER.finditer(text)}
+        given = pattern.sub(" ", given)
+    found = set()
+    for minus, sign, whole, part, unit, after in _NUMBER.findall(given):
+        if not unit or unit.lower() in _UNITS or unit.lower() in _SCALES:
+            size = float(whole.replace(",", "") + part) * _SCALES.get((unit or after).lower(), 1)
+            found.add(-size if bool(minus) != bool(sign) else size)
+    return found
 
 
 def _dates(text: str, today: str) -> set[str]:
-    found = {f"{y}-{m}-{d}" for y, m, d in _ISO.findall(text)}
-    parts = [(d, m, y) for d, m, y in _DAY_FIRST.findall(text)] + [(d, m, y) for m, d, y in _MONTH_FIRST.findall(_DAY_FIRST.sub(" ", text))]
-    for day, month, year in parts:
+    """The different days that a text names; one without a year is in this year."""
+    found = {f"{y}-{m}-{d}" for y, _, m, d in _ISO.findall(text)}
+    parts = list(_DAY_FIRST.findall(text)) + [(days, month, year) for month, days, year in _MONTH_FIRST.findall(_DAY_FIRST.sub(" ", text))]
+    for days, month, year in parts:
         number = next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(month.lower()[:3]))
-        try:
-            found.add(datetime.date(int(year or today[:4]), number, int(day)).isoformat())
-        except ValueError:
-            continue
+        for day in re.findall(r"\d+", days):
+            try:
+                found.add(datetime.date(int(year or today[:4]), number, int(day)).isoformat())
+            except ValueError:
+                continue
     return found
 
 
 def _id(value: Any) -> str:
-    return str(value).strip().strip(".").upper()
+    return str(value).strip(" .*()[]\"'").upper()
 
 
-def _ids(given: Any) -> set[str] | None:
+def _ids(given: Any, domain: Domain) -> Iterator[set[str]]:
+    """The ids that an answer lists, read as a list, as a text with commas, with spaces, and as a sentence."""
     if isinstance(given, list | tuple):
-        return {_id(v) for v in given}
-    text = str(given)
-    if len(text) > 10 * _LONGEST:
-        return None
-    return {_id(v) for v in re.split(r"[,;\s]+|\band\b", text) if v.strip(" .[]\"'")}
+        yield {_id(v) for v in given}
+        return
+    text = re.sub(r"^\s*[-*•] ", "", str(given), flags=re.MULTILINE)
+    for separator in (r"[,;&\n]|\band\b", r"[,;&\s]|\band\b"):
+        yield {_id(part) for part in re.split(separator, text) if _id(part)}
+    yield _named(text, domain)
 
 
-def _names_id(text: str, wanted: str, domain: Domain) -> bool:
-    if _id(text) == _id(wanted):
-        return True
-    named = {_id(t.strip(".,;:!?()[]\"'")) for t in text.split()}
-    return {t for t in named if _is_id(t, domain)} == {_id(wanted)}
+def _named(text: str, domain: Domain) -> set[str]:
+    """The ids that a text names, also such as no row has."""
+    tokens = {_id(token) for token in re.split(r"[\s,;:!?&]+", text)}
+    return {token for token in tokens if _is_id(token, domain)}
 
 
 def _is_id(token: str, domain: Domain) -> bool:
     for table in domain.tables.values():
-        if table.digits and table.prefix and token.startswith(table.prefix.upper()) and token[len(table.prefix) :].isdigit():
-            return True
-        if not table.digits or not table.prefix:
-            shaped = re.fullmatch(r"[A-Z]{0,4}-?\d{1,6}(-\d+)?|[A-Z0-9]+-[A-Z0-9-]+", token)
-            if shaped:
+        if not table.digits:
+            codes = _codes(tuple(domain.blueprint.entities[table.name].id.codes or ()))
+            if token in codes or re.sub(r"-\d+$", "", token) in codes:
                 return True
+        elif token.startswith(table.prefix.upper()) and token[len(table.prefix) :].isdigit():
+            return bool(table.prefix) or len(token) >= table.digits
     return False
 
 
-def _word(text: Any) -> str:
-    return re.sub(r"[\s_-]+", " ", str(text)).strip(" .!\"'").casefold()
+@cache
+def _codes(runs: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(code.upper() for run in runs for code in expand_codes(run))
+
+
+def _ways(value: str, domain: Domain) -> tuple[str, ...]:
+    """How people say a word: as it is stored, or as the blueprint has it; a truth also as yes or no."""
+    truth = {"true": ("yes",), "false": ("no",)}.get(value.lower(), ())
+    return (value, *domain.blueprint.words.get(value, ()), *truth)
+
+
+def _word(text: str) -> str:
+    """A word without what people leave out or put in: case, separators (`no_show`, `no-show`), a full stop."""
+    return re.sub(r"[\s_()-]+", "", text).strip(".!\"'").casefold()

@@ -90,7 +90,7 @@ class ToolProgram:
         if world.touched and self._checks:
             for table, (sql, invariants) in self._checks.items():
                 if table in world.touched:
-                    broken = connection.execute(sql, {"touched": orjson.dumps(world.touched[table]).decode()}).get
+                    broken = connection.execute(sql, {"touched": orjson.dumps(world.touched[table]).decode(), "now": scope["now"], "today": scope["today"]}).get
                     if broken >= 0:
                         return self._error("refused", *invariants[broken])
         return ToolResult(self.render(connection, scope))

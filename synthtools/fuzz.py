@@ -126,6 +126,14 @@ class Fuzzer:
                 scope[name] = self._wide(tool, slot, None)
         return scope
 
+    def stranger(self, tool: Tool, name: str, base: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of which one names a row that does not exist (as the only one, or among others, where it is a list)."""
+        entity = tool.refers[name]
+        table = self.sampler.domain.tables[entity]
+        unknown = f"{table.prefix}{'9' * table.digits}" if table.digits else "ZZ99"
+        value = base.get(name)
+        return {**base, name: [*value[:-1], unknown] if isinstance(value, list) else unknown}
+
     def _at_edge(self, tool: Tool, name: str, slot: Slot, scope: Mapping[str, Any]) -> Any:
         """A value equal to, or one off, what a guard compares the argument with."""
         if tool.key not in self.edges:

@@ -208,7 +208,7 @@ class _Filler:
         if not self.check:
             return True
         rowid = self.connection.last_insert_rowid()
-        if self.connection.execute(self.check, {"touched": orjson.dumps([rowid]).decode()}).get < 0:
+        if self.connection.execute(self.check, {"touched": orjson.dumps([rowid]).decode(), **self.constants}).get < 0:
             return True
         self.connection.execute(f'DELETE FROM "{self.table.name}" WHERE rowid = ?', (rowid,))
         return False

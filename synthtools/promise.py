@@ -1,7 +1,7 @@
 """SQL over what a call changed: the promises of tools (`ensures`) and the machine checks of policies (`broken_when`).
 
 Both see, besides the final tables, `added_x`, `changed_x` (id, before_…, after_…) and `removed_x` rows of table x;
-a promise also `result` (its rows) and `:result.column`; a policy also `calls` (number, name, arguments, error).
+a promise also `result` (its rows, with `nth`, from 0) and `:result.column`; a policy also `calls` (number, name, arguments, error).
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def _prepare(domain: Domain, sql: str, result: Sequence[Mapping[str, Any]]) -> t
     ctes = []
     for name, columns in sets.items():
         picked = ", ".join(f"json_extract(value, '$.{c}') AS \"{c}\"" for c in columns) or "value"
+        picked += ", key AS nth" if name == "result" and "nth" not in columns else ""
         ctes.append(f"{name} AS (SELECT {picked} FROM json_each(:_{name}))")
     if ctes:
         stripped = text.lstrip()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, worker_count
+from agents.cli.output import BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, share, worker_count
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
+    from synthtools.audit.measure import MutantReport
     from synthtools.domain import Domain
 
+T = TypeVar("T")
 Reports = Mapping[str, "AuditReport"]
 """Domain's name → its report."""
 
@@ -34,13 +36,15 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
-    reports = audit_all(domains_of(what), workers, thorough=not quick)
-    found: dict[str, Any] = {}
+    domains = domains_of(what)
+    reports = audit_all(domains, workers, thorough=not quick)
+    measures = measure_all(domains, workers) if mutants else {}
     if as_json:
-        print_json({**audit_json(reports), **found})
+        print_json({**audit_json(reports), **(mutants_json(measures) if mutants else {})})
     else:
         print_reports(reports)
-        pass
+        if mutants:
+            print_mutants(measures)
     failures = sum(len(report.failures) for report in reports.values())
     if failures:
         raise Failed(f"{failures} findings in {len(reports)} domains: a tool does not do what it promises")
@@ -65,15 +69,28 @@ def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool) -> dic
     """Audit in processes, with a bar on stderr."""
     from synthtools.audit import audit_domain
 
-    with progress("audit") as update:
-        reports: dict[str, AuditReport] = {}
-        for domain, report in zip(domains, spread(partial(audit_domain, thorough=thorough), domains, workers), strict=True):
-            reports[domain.name] = report
-            update(len(reports), len(domains))
-    return reports
+    return spread("audit", partial(audit_domain, thorough=thorough), domains, workers)
 
 
-def spread(work: Any, domains: Sequence[Domain], workers: int) -> Iterator[Any]:
+def measure_all(domains: Sequence[Domain], workers: int) -> dict[str, MutantReport]:
+    """What the audit catches of broken tools, in processes, with a bar on stderr."""
+    from synthtools.audit.measure import audit_mutants
+
+    return spread("mutants", audit_mutants, domains, workers)
+
+
+def spread(label: str, work: Callable[[Domain], T], domains: Sequence[Domain], workers: int) -> dict[str, T]:
+    """Domain's name → what `work` gives for it."""
+    done: dict[str, T] = {}
+    with progress(label) as update:
+        update(0, len(domains))
+        for domain, result in zip(domains, _in_processes(work, domains, workers), strict=True):
+            done[domain.name] = result
+            update(len(done), len(domains))
+    return done
+
+
+def _in_processes(work: Callable[[Domain], T], domains: Sequence[Domain], workers: int) -> Iterator[T]:
     """`work` done on each domain, in order, in processes where that helps."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -122,3 +139,34 @@ def print_findings(findings: Sequence[Mapping[str, str]]) -> None:
         print_line(f"{finding['domain']}.{finding['tool']}  {finding['check']}: {finding['detail']}")
     if not findings:
         print_line("Nothing falls short.")
+
+
+def mutants_json(measures: Mapping[str, MutantReport]) -> dict[str, Any]:
+    """How many broken tools the audit told from sound ones, and which it did not."""
+    survivors = [
+        {"domain": name, "tool": item.tool, "kind": item.kind, "fault": item.fault, "call": item.call}
+        for name, report in measures.items()
+        for item in report.survivors
+    ]
+    sums = {name: sum(getattr(report, name) for report in measures.values()) for name in ("mutants", "distinguishable", "detected")}
+    kinds = {
+        kind: dict(zip(("mutants", "distinguishable", "detected"), counts, strict=True)) for kind, counts in _by_kind(measures).items()
+    }
+    return {**sums, "mutants_by_kind": kinds, "survivors": survivors}
+
+
+def print_mutants(measures: Mapping[str, MutantReport]) -> None:
+    """Share caught by kind, then every survivor."""
+    rows = [[kind, made, other, caught, share(caught, other)] for kind, (made, other, caught) in _by_kind(measures).items()]
+    print_table("Broken tools", ("kind", "mutants", "distinguishable", "caught", "share"), rows)
+    for name, report in measures.items():
+        for item in report.survivors:
+            print_line(f"{name}.{item.tool}  survives {item.kind}: {item.fault} | {item.call}")
+
+
+def _by_kind(measures: Mapping[str, MutantReport]) -> dict[str, tuple[int, ...]]:
+    kinds: dict[str, tuple[int, ...]] = {}
+    for report in measures.values():
+        for kind, counts in report.by_kind.items():
+            kinds[kind] = tuple(map(sum, zip(kinds.get(kind, (0, 0, 0)), counts, strict=True)))
+    return kinds

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from synthtools.audit.measure import MutantReport, audit_mutants
 from synthtools.audit.report import AuditReport
 from synthtools.audit.survey import audit_domain
 from synthtools.blueprint import BlueprintError
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("file", help="a blueprint file, or a subdomain of the catalogue")
     parser.add_argument("--quick", action="store_true", help="fewer worlds and calls")
     parser.add_argument("--mutants", action="store_true", help="also break every tool in many small ways and list what the audit misses")
+    parser.add_argument("--limit", type=int, help="at most so many mutants of each tool")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
@@ -28,6 +30,9 @@ def main() -> int:
     began = time.perf_counter()
     report = audit_domain(domain, thorough=not options.quick, seed=options.seed)
     show(report, time.perf_counter() - began)
+    if options.mutants:
+        began = time.perf_counter()
+        show_mutants(audit_mutants(domain, options.seed, options.limit), time.perf_counter() - began)
     return 1 if report.failures else 0
 
 
@@ -39,6 +44,15 @@ def show(report: AuditReport, seconds: float) -> None:
     ]
     lines += [f"FAIL  {f.tool or '(domain)'}  [{f.check}]  {f.detail}" for f in report.failures]
     lines += [f"note  {f.tool}  [{f.check}]  {f.detail}" for f in report.unaudited]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def show_mutants(report: MutantReport, seconds: float) -> None:
+    """Print the share of faulty tools that the audit catches, and those that it does not."""
+    lines = [f"{report.mutants} mutants, {report.distinguishable} distinguishable, {report.detected} caught: {report.share:.1%}, {seconds:.1f} s"]
+    lines += [f"  {kind:16} {caught:4} of {told:4} ({made} made)" for kind, (made, told, caught) in report.by_kind.items()]
+    lines.append("first caught by: " + ", ".join(f"{check} {count}" for check, count in report.by_check.items()))
+    lines += [f"survives  {s.tool}  [{s.kind}]  {s.fault} | {s.call}" for s in report.survivors]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -24,11 +24,11 @@ class Refusals:
 
     probe: Probe
     unsupported: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(tool, error) → a refusal that only its `because` supports."""
+    """(tool, error) → a refusal that nothing but the guard itself supports."""
 
     def unjustified(self, seen: Seen) -> Iterator[str]:
         """What is wrong with a documented refusal; the world stands as before the call."""
-        if seen.tool.read_only or seen.scope is None or seen.result is None or self._names_unknown(seen):
+        if seen.scope is None or seen.result is None or self._names_unknown(seen):
             return
         guard = self.guard(seen.tool, seen.scope)
         if guard is not None and guard.error != seen.result.reason:
@@ -36,7 +36,7 @@ class Refusals:
             return
         if self._supported(seen):
             return
-        if guard is not None and guard.because:
+        if guard is not None and (guard.because or seen.tool.read_only):
             self.unsupported.setdefault((seen.tool.name, guard.error), seen.place)
         else:
             yield f"refuses with {seen.result.reason}, though its effects break no invariant, lifecycle, reference, policy or promise"
@@ -83,12 +83,14 @@ class Refusals:
 
     def _breaks(self, seen: Seen, program: ToolProgram, scope: dict[str, Any], changes: Changes) -> bool:
         probe = self.probe
+        forced = Seen(seen.tool, seen.arguments, seen.place, seen.scope, seen.result, "", changes, {})
+        if seen.tool.read_only:
+            return any(broken_ensures(probe, forced, orjson.loads(program.render(probe.connection, scope)), seen.scope or {}))
         if not changes or self._stands_still(seen.tool, changes) or broken_invariants(probe, changes) or any(illegal_steps(probe.domain, changes)):
             return True
         calls = [(seen.tool.name, dict(seen.arguments), "")]
         if any(broken(probe.connection, probe.domain, policy, changes, calls) for policy in probe.domain.policies):
             return True
-        forced = Seen(seen.tool, seen.arguments, seen.place, seen.scope, seen.result, "", changes, {})
         value = orjson.loads(program.render(probe.connection, scope))
         return any(broken_ensures(probe, forced, value, seen.scope or {}))
 

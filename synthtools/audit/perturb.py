@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,18 +27,24 @@ class Perturber:
     probe: Probe
     sampler: CallSampler
 
-    def nudge(self, start: Snapshot, tool: Tool, arguments: Mapping[str, Any]) -> bool:
-        """Stand at `start` with one to three cells near the arguments changed; False, at `start`, where that breaks what always holds."""
+    def nudge(self, start: Snapshot, tool: Tool, arguments: Mapping[str, Any], errors: Sequence[str] = ()) -> bool:
+        """Stand at `start` with one to three cells near the arguments changed; False, at `start`, where that breaks what always holds.
+
+        `errors`: what one would like to see; half of the time only cells that invariants of these errors read are changed.
+        """
         rng, domain, backend = self.sampler.rng, self.probe.domain, self.probe.backend
+        focus = set().union(*(i.reads for i in domain.invariants if i.error in errors)) if rng.random() < 0.5 else set()
+        matter = {c for c in focus if not c.endswith(".id")} or self._matter(tool)
+        said = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
         cells = [
             (table, key, domain.tables[table].columns[name])
             for table, key in sorted(set(self._near(tool, arguments)))
             for name in domain.tables[table].columns
-            if f"{table}.{name}" in self._matter(tool)
+            if f"{table}.{name}" in matter
         ]
         if not cells:
             return False
-        setup = [sql for cell in rng.sample(cells, min(len(cells), rng.choice((1, 1, 2, 3)))) for sql in self._change(*cell)]
+        setup = [sql for cell in rng.sample(cells, min(len(cells), rng.choice((1, 1, 2, 3)))) for sql in self._change(*cell, said)]
         try:
             backend.reset(replace(start, setup=(*setup, *sums(domain))))
         except apsw.ConstraintError:
@@ -79,9 +85,9 @@ class Perturber:
                         found = connection.execute(f'SELECT id FROM "{table.name}" WHERE "{column.name}" = ? ORDER BY id LIMIT 5', (key,))
                         yield from ((table.name, row[0]) for row in found.fetchall())
 
-    def _change(self, table: str, key: str, column: Column) -> Iterator[str]:
+    def _change(self, table: str, key: str, column: Column, said: Sequence[Any]) -> Iterator[str]:
         """Statements that give one cell another value; with a state go the fields that belong to it."""
-        value = self._value(table, key, column)
+        value = self._value(table, key, column, said)
         yield f'UPDATE "{table}" SET "{column.name}" = {apsw.format_sql_value(value)} WHERE id = {apsw.format_sql_value(key)}'
         if column.kind == "state":
             yield from self._belonging(self.probe.domain.tables[table], key, str(value))
@@ -95,7 +101,8 @@ class Perturber:
                 value = apsw.format_sql_value(self.sampler.rng.choice(values))
                 yield f'UPDATE "{table.name}" SET "{name}" = COALESCE("{name}", {value}) WHERE id = {apsw.format_sql_value(key)}'
 
-    def _value(self, table: str, key: str, column: Column) -> Any:
+    def _value(self, table: str, key: str, column: Column, said: Sequence[Any]) -> Any:
+        """Another value for a cell: any choice, or one at or beside what the world or the arguments (`said`) hold."""
         rng, now = self.sampler.rng, self.probe.domain.now
         if column.choices:
             return rng.choice(column.choices)
@@ -103,15 +110,23 @@ class Perturber:
             return rng.randint(0, 1)
         present = self.probe.connection.execute(f'SELECT "{column.name}" FROM "{table}" WHERE id = ?', (key,)).get
         if column.ref:
-            return rng.choice(self.sampler.ids(column.ref) or [present])
+            ids = self.sampler.ids(column.ref) or [present]
+            named = [value for value in said if value in ids]
+            return rng.choice(named if named and rng.random() < 0.6 else ids)
         if column.kind in ("date", "datetime", "stamp"):
-            base = rng.choice((present, now[:10] if column.kind == "date" else now)) or now
-            return shifted(base[:10] if column.kind == "date" else base, rng.randint(-3, 3))
+            return self._moment(column, present, [v for v in said if isinstance(v, str) and v[4:5] == "-" and v[:4].isdigit()] or [now])
         found = self.sampler.values(f"{table}.{column.name}")
         if column.type == "INTEGER":
-            picked = rng.choice([0, *(found[:1]), *(found[-1:]), present if present is not None else 0, rng.choice(found or [0])])
+            numbers = [v for v in said if type(v) is int]
+            picked = rng.choice([0, *found[:1], *found[-1:], present or 0, rng.choice(found or [0]), *numbers])
             return rng.choice((picked, picked, picked + 1, picked - 1, picked * 2))
         return rng.choice(found) if found else present
+
+    def _moment(self, column: Column, present: str | None, said: Sequence[str]) -> str:
+        rng, now = self.sampler.rng, self.probe.domain.now
+        base = rng.choice((present, now, rng.choice(said))) or now
+        whole = base if len(base) > 10 else base[:10] + now[10:]
+        return shifted(whole[:10] if column.kind == "date" else whole, rng.choice((-3, -2, -1, -1, 0, 0, 0, 1, 1, 2, 3)))
 
 
 def sums(domain: Domain) -> Iterator[str]:

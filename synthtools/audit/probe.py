@@ -87,7 +87,11 @@ class Probe:
         scope = parser.parse(arguments)
         scope["now"] = self.backend.world.now
         scope["today"] = scope["now"][:10]
-        self.program(tool).scope(self.connection, scope)
+        counters = dict(self.backend.world.counters)
+        try:
+            self.program(tool).scope(self.connection, scope)
+        finally:
+            self.backend.world.counters = counters
         return scope
 
     def recording(self) -> Recording:

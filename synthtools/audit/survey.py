@@ -44,7 +44,7 @@ class Effort:
     """Whether an error that was not reached is a failure."""
 
 
-THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=400, replayed=1, hostile=1, exhaustive=True)
+THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=240, replayed=1, hostile=1, exhaustive=True)
 QUICK = Effort(dense=2, pretty=0, sensible=2, wide=3, chained=3, search=16, replayed=4, hostile=5, exhaustive=False)
 _CHAIN = 10
 _FINDINGS = 3
@@ -169,6 +169,9 @@ def _singles(survey: Survey) -> None:
                 if survey.backend.world.delta() or survey.episodes[-1].start != survey.start(number, clock):
                     survey.begin(survey.start(number, clock))
                 survey.call(tool, sensible=sensible)
+            for arguments in survey.sampler.strangers(tool) if number >= -2 else ():
+                survey.begin(survey.start(number))
+                survey.judged(tool, arguments)
 
 
 def _chains(survey: Survey) -> None:
@@ -189,7 +192,7 @@ def _searches(survey: Survey) -> None:
             wanted = missing(survey, tool)
             if not wanted:
                 break
-            world = -1 - index // 12 % (survey.effort.dense * 2) if index % 5 or not survey.effort.pretty else 0
+            world = -1 - index // 12 % survey.effort.dense if index % 8 != 4 or not survey.effort.pretty else 0
             start = survey.start(world, (0, 0, 1)[index % 3])
             if index % 2 and tool.name in survey.succeeded:
                 _nudged(survey, tool, start, sensible=index % 4 == 1)
@@ -207,7 +210,7 @@ def _nudged(survey: Survey, tool: Tool, start: Snapshot, *, sensible: bool) -> N
     """A call in a world made for it; only the error that it reaches is noted, since no history led to that world."""
     survey.backend.reset(start)
     arguments = survey.sampler.sample(tool, sensible=sensible)
-    if arguments is not None and survey.perturber.nudge(start, tool, arguments):
+    if arguments is not None and survey.perturber.nudge(start, tool, arguments, missing(survey, tool)):
         survey.calls += 1
         result = survey.backend.call(ToolCall(tool.name, arguments))
         if result.error is not None:

@@ -22,7 +22,8 @@ def broken_invariants(probe: Probe, changes: Changes | None = None) -> list[str]
     if query is None:
         shown = ", ".join(f"EXISTS ({i.broken})" for i in domain.invariants if i.name in wanted)
         query = _queries[domain.digest, wanted] = f"SELECT {shown}"
-    row = probe.connection.execute(query).fetchone() or ()
+    now = probe.backend.world.now
+    row = probe.connection.execute(query, {"now": now, "today": now[:10]}).fetchone() or ()
     return [name for name, broken in zip(wanted, row, strict=True) if broken]
 
 

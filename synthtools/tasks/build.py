@@ -193,6 +193,12 @@ class Builder:
             extra = {name: {"page": page + 1, "offset": page * size, "cursor": Ref(len(self.steps) - 1, at)}[style]}
         raise NotBuilt("not_found")
 
+    def list_children(self, child: str, link: str, entity: str, row: str) -> None:
+        """Look at the rows of `child` that refer to a known row, where a search can filter by it."""
+        search = self._searches.get(child)
+        if search is not None and f"{link}_id" in search.parameters["properties"] and (entity, row) in self.known:
+            self.call(search, {f"{link}_id": self.known[entity, row]})
+
     def cell(self, entity: str, row: str, column: str) -> Ref:
         """How the solution comes to know a column of a row whose id it knows."""
         found = self.cells.get((entity, row, column))

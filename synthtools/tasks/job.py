@@ -296,7 +296,7 @@ class _Run:
         """The argument that a step's `with` names: a path, a plain value, `{value: …}` or `{sql: …}`."""
         if isinstance(wanted, dict):
             if "value" in wanted:
-                return wanted["value"]
+                return self.builder.literal(wanted["value"], "")
             named = wanted.get("uses", {})
             uses = {m: self.argument(named.get(m, m)) for m in re.findall(r":([a-z][a-z0-9_]*)", wanted["sql"])}
             return Derived(wanted["sql"], uses)

@@ -69,6 +69,10 @@ def _follow(builder: Builder, domain: Domain, entity: str, row: str, wanted: tup
             builder.cell(entity, row, name)
     if hops == 0:
         return
+    for child in sorted(tables):
+        for link in domain.tables[child].columns.values():
+            if link.ref == entity and child != entity:
+                builder.list_children(child, link.name, entity, row)
     for column in columns:
         if column.ref in tables and column.ref != entity:
             referred = builder.describer.value(entity, row, (column.name,))
