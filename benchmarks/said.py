@@ -34,7 +34,7 @@ class Known:
 def numbers(text: str) -> set[Decimal]:
     """The different amounts that a text names, dates left aside."""
     found: set[Decimal] = set()
-    tokens = _apart(_tokens(text, None)[1])
+    tokens = _apart(_joined(_tokens(text, None)[1]))
     for place, token in enumerate(tokens):
         before = tokens[place - 1].lower().strip(_WRAPPING) if place else ""
         after = tokens[place + 1].lower().strip(_WRAPPING) if place + 1 < len(tokens) else ""
@@ -45,6 +45,17 @@ def numbers(text: str) -> set[Decimal]:
             value = -value
         found.add(value * Decimal(_SCALES.get(after, 1)))
     return found
+
+
+def _joined(tokens: list[str]) -> list[str]:
+    """A currency that stands before its amount (`€ 25`, `-EUR 25`) in one word with it."""
+    parts: list[str] = []
+    for token in tokens:
+        if parts and parts[-1].lower().lstrip("-−(") in _CURRENCY:
+            parts[-1] += token
+        else:
+            parts.append(token)
+    return parts
 
 
 def _apart(tokens: list[str]) -> list[str]:

@@ -73,10 +73,14 @@ def build_world(domain: Domain, number: int, rows: int) -> Image:
         for parent, definition in domain.blueprint.entities.items():
             for name, field in definition.fields.items():
                 if field.sum_of:
-                    expression = sum_expression(domain.blueprint, domain.tables, parent, name)
-                    connection.execute(f'UPDATE "{parent}" AS t SET "{name}" = {expression}')
+                    connection.execute(_sum_update(domain, parent, name))
     connection.execute("ANALYZE")
     return Image(connection.serialize("main"), tuple(sorted(counters.items())))
+
+
+def _sum_update(domain: Domain, parent: str, name: str) -> str:
+    expression = sum_expression(domain.blueprint, domain.tables, parent, name)
+    return f'UPDATE "{parent}" AS t SET "{name}" = {expression}'
 
 
 @dataclass(slots=True)
@@ -105,6 +109,12 @@ class _Filler:
         self.starts = self._starts()
         checks = make_checks(domain, tuple(i.name for i in domain.invariants if i.enforced and i.table == table.name))
         self.check = checks.get(table.name, ("", []))[0]
+        self.sums = [
+            (f"{_sum_update(domain, parent, name)} WHERE t.id = ?", next(c.name for c in table.columns.values() if c.ref == parent))
+            for parent, definition in domain.blueprint.entities.items()
+            for name, field in definition.fields.items()
+            if field.sum_of == table.name and self.check
+        ]
 
     def _plan(self) -> Iterator[tuple[str, Draw | _Computed]]:
         """Fields in an order in which each can be drawn: as written, then computed ones."""
@@ -191,7 +201,7 @@ class _Filler:
                 row["id"] = identifier
                 if row.get("state", "") is None:
                     continue
-                if self._insert(insert, [row.get(c) for c in columns]):
+                if self._insert(insert, row):
                     made, last = made + 1, identifier
                     kept.append(identifier)
                     break
@@ -200,18 +210,25 @@ class _Filler:
         digits = re.search(r"(\d+)$", last)
         return int(digits.group(1)) + 1 if digits else 1
 
-    def _insert(self, insert: str, values: list[Any]) -> bool:
+    def _insert(self, insert: str, row: Row) -> bool:
+        """Insert a row unless it would break an invariant; sums over these rows are kept true meanwhile."""
         try:
-            self.connection.execute(insert, values)
+            self.connection.execute(insert, [row.get(c) for c in self.table.columns])
         except apsw.ConstraintError:
             return False
         if not self.check:
             return True
         rowid = self.connection.last_insert_rowid()
+        self._sum(row)
         if self.connection.execute(self.check, {"touched": orjson.dumps([rowid]).decode(), **self.constants}).get < 0:
             return True
         self.connection.execute(f'DELETE FROM "{self.table.name}" WHERE rowid = ?', (rowid,))
+        self._sum(row)
         return False
+
+    def _sum(self, row: Row) -> None:
+        for sql, link in self.sums:
+            self.connection.execute(sql, (row.get(link),))
 
     def _row(self) -> Row:
         row: Row = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -154,3 +155,15 @@ def test_default_world_has_about_a_thousand_rows(name: str) -> None:
     backend.reset(Snapshot(domain.digest, 0))
     rows = sum(backend.world.connection.execute(f'SELECT COUNT(*) FROM "{table}"').get for table in domain.tables)
     assert 700 <= rows <= 1500
+
+
+ASKING = re.compile(r"\b(what|how|which|when|who|where|until|tell|know|say|need|give|name|price|cost|amount|number|date|list|find out|work out)\b|\?", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_words_ask_for_the_answer_that_is_wanted(name: str) -> None:
+    """Every phrase of a workflow or tool with an answer asks for something, so that nobody fails for not guessing."""
+    blueprint = load_domain(name).blueprint
+    phrases = [p for w in blueprint.workflows.values() if w.answer for p in w.asked_as]
+    phrases += [p for t in blueprint.tools.values() if t.answer for p in t.asked_as]
+    assert not [p for p in phrases if not ASKING.search(p)]
