@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from synthtools.answer import answers
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Change, Changes, Ending, Goal, Judgement
 
-
 MATCH_STEPS = 20_000
 """Steps of search after which matching is given up: a task that could need more is not admitted."""
+_Row = tuple[str, str]
+"""(table, id) of an inserted row."""
+_WORDS = re.compile(r"[^\W_]+")
 
 
 class MatchTooHard(RuntimeError):
@@ -49,7 +53,8 @@ def _judge_one(alternative: Alternative, actual: Changes, ending: Ending, domain
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("_", " ").replace("-", " ").casefold().split()).strip(" .")
+    """The words of a text, without case and punctuation; a text of nothing else is itself."""
+    return " ".join(_WORDS.findall(text.casefold())) or text
 
 
 def _difference(expected: Changes, actual: Changes) -> str:
@@ -87,72 +92,111 @@ def match(expected: Changes, actual: Changes, domain: Domain) -> dict[str, str] 
     """
     if len(expected) != len(actual):
         return None
-    fixed = {(c.table, c.op, c.key): c for c in actual if c.op != "insert"}
-    inserts: dict[str, list[Change]] = {}
-    for change in actual:
-        if change.op == "insert":
-            inserts.setdefault(change.table, []).append(change)
-    wanted = [c for c in expected if c.op == "insert"]
-    others = [(c, fixed.get((c.table, c.op, c.key))) for c in expected if c.op != "insert"]
-    if any(found is None for _, found in others):
+    wanted, found = _Side(expected, domain), _Side(actual, domain)
+    if wanted.others.keys() != found.others.keys() or sorted(map(repr, wanted.signed.values())) != sorted(map(repr, found.signed.values())):
         return None
-    return _Search(domain, {c.key for c in wanted}, inserts).run(wanted, [(c, f) for c, f in others if f is not None])
+    renamed = _Search(domain, wanted, found).run()
+    return None if renamed is None else {row[1]: key for row, key in renamed.items()}
+
+
+class _Side:
+    """One side of a match: its inserted rows, each with a signature that any row standing for it must share, and its other changes."""
+
+    def __init__(self, changes: Changes, domain: Domain) -> None:
+        self.inserts: dict[_Row, Change] = {(c.table, c.key): c for c in changes if c.op == "insert"}
+        self.others = {(c.table, c.op, c.key): c for c in changes if c.op != "insert"}
+        contents: dict[_Row, Any] = {}
+        self.named: dict[_Row, list[Any]] = {}
+        """Inserted row → what refers to it."""
+        for change in changes if self.inserts else ():
+            content = _content(change, self.inserts, domain)
+            contents[change.table, change.key] = content
+            for name, row in _links(change, self.inserts, domain):
+                self.named.setdefault(row, []).append((name, content))
+        self.signed = {row: (contents[row], sorted(map(repr, self.named.get(row, ())))) for row in self.inserts}
+
+
+def _links(change: Change, inserts: Mapping[_Row, Change], domain: Domain) -> Iterator[tuple[str, _Row]]:
+    """The columns of a change that refer to an inserted row, and that row."""
+    columns = domain.tables[change.table].columns
+    for name, value in change.after.items():
+        ref = columns[name].ref
+        if ref and (ref, value) in inserts:
+            yield name, (ref, str(value))
+
+
+def _content(change: Change, inserts: Mapping[_Row, Change], domain: Domain) -> Any:
+    """What a change holds, generated ids and the key of an inserted row left aside."""
+    linked = {name for name, _ in _links(change, inserts, domain)}
+    held = {name: _comparable(domain, change, name) for name in change.after if name not in linked and not _is_free(domain, change, name)}
+    return (change.table, change.op, "" if change.op == "insert" else change.key, sorted(held.items()), sorted(linked))
+
+
+def _is_free(domain: Domain, change: Change, name: str) -> bool:
+    """Whether a column is the generated id of an inserted row."""
+    return change.op == "insert" and name == "id" and bool(domain.tables[change.table].digits)
+
+
+def _comparable(domain: Domain, change: Change, name: str) -> Any:
+    """A cell as it is compared: of free text, the words."""
+    value = change.after[name]
+    return _plain(value) if domain.tables[change.table].columns[name].kind == "text" and isinstance(value, str) else value
 
 
 class _Search:
     """Backtracking over which inserted row stands for which."""
 
-    def __init__(self, domain: Domain, generated: set[str], inserts: dict[str, list[Change]]) -> None:
-        self.domain, self.generated, self.inserts = domain, generated, inserts
+    def __init__(self, domain: Domain, wanted: _Side, found: _Side) -> None:
+        self.domain, self.wanted, self.found = domain, wanted, found
         self.steps = 0
 
-    def run(self, wanted: list[Change], others: list[tuple[Change, Change]]) -> dict[str, str] | None:
-        if not wanted and not self.inserts:
-            return {} if all(self.same(w, f, {}) is not None for w, f in others) else None
-        wanted.sort(key=lambda c: (len(self.inserts.get(c.table, ())), c.table, c.key))
-        return self._assign(wanted, others, {}, set())
+    def run(self) -> dict[_Row, str] | None:
+        pairs = [(change, self.found.others[key]) for key, change in self.wanted.others.items()]
+        linked = [pair for pair in pairs if next(_links(pair[0], self.wanted.inserts, self.domain), None) is not None]
+        if any(self.same(w, f, {}) is None for w, f in pairs if (w, f) not in linked):
+            return None
+        return self._assign(sorted(self.wanted.inserts), linked, {}, set())
 
-    def _assign(
-        self, wanted: list[Change], others: list[tuple[Change, Change]], renamed: dict[str, str], used: set[str]
-    ) -> dict[str, str] | None:
+    def _assign(self, left: list[_Row], linked: list[tuple[Change, Change]], renamed: dict[_Row, str], used: set[_Row]) -> dict[_Row, str] | None:
         self.steps += 1
         if self.steps > MATCH_STEPS:
-            raise MatchTooHard(f"more than {MATCH_STEPS} steps to match {len(wanted)} inserted rows")
-        if not wanted:
-            for want, found in others:
-                again = self.same(want, found, renamed)
-                if again is None:
-                    return None
-                renamed = again
-            return renamed
-        want = wanted[0]
-        for candidate in self.inserts.get(want.table, ()):
-            if candidate.key in used or renamed.get(want.key, candidate.key) != candidate.key:
+            raise MatchTooHard(f"more than {MATCH_STEPS} steps to match {len(self.wanted.inserts)} inserted rows")
+        if not left:
+            return self._settle(linked, renamed)
+        row = left[0]
+        for candidate, change in self.found.inserts.items():
+            if candidate in used or self.found.signed[candidate] != self.wanted.signed[row] or renamed.get(row, candidate[1]) != candidate[1]:
                 continue
-            extended = self.same(want, candidate, {**renamed, want.key: candidate.key})
-            if extended is not None:
-                done = self._assign(wanted[1:], others, extended, used | {candidate.key})
-                if done is not None:
-                    return done
+            extended = self.same(self.wanted.inserts[row], change, {**renamed, row: candidate[1]})
+            if extended is None:
+                continue
+            done = self._assign(left[1:], linked, extended, used | {candidate})
+            if done is not None or not self._matters(candidate):
+                return done
         return None
 
-    def same(self, want: Change, found: Change, renamed: dict[str, str]) -> dict[str, str] | None:
+    def _matters(self, candidate: _Row) -> bool:
+        """Whether it can matter which of several equal rows is taken: one that nothing refers to, and that refers to nothing, is as good as another."""
+        return candidate in self.found.named or next(_links(self.found.inserts[candidate], self.found.inserts, self.domain), None) is not None
+
+    def _settle(self, linked: list[tuple[Change, Change]], renamed: dict[_Row, str]) -> dict[_Row, str] | None:
+        for want, found in linked:
+            again = self.same(want, found, renamed)
+            if again is None:
+                return None
+            renamed = again
+        return renamed
+
+    def same(self, want: Change, found: Change, renamed: dict[_Row, str]) -> dict[_Row, str] | None:
         """The renaming, extended by what makes both changes the same, or None."""
         if want.after.keys() != found.after.keys():
             return None
-        columns = self.domain.tables[want.table].columns
-        for name, value in want.after.items():
-            other, column = found.after[name], columns[name]
-            if column.kind == "id" and want.op == "insert":
-                continue
-            if column.ref and value in self.generated:
-                value = str(value)
-                if renamed.setdefault(value, str(other)) != other:
+        links = dict(_links(want, self.wanted.inserts, self.domain))
+        for name in want.after:
+            if name in links:
+                if renamed.setdefault(links[name], str(found.after[name])) != found.after[name]:
                     return None
-            elif column.kind == "text" and isinstance(value, str) and isinstance(other, str):
-                if _plain(value) != _plain(other):
-                    return None
-            elif value != other:
+            elif not _is_free(self.domain, want, name) and _comparable(self.domain, want, name) != _comparable(self.domain, found, name):
                 return None
         return renamed
 
@@ -166,19 +210,13 @@ def potential(goal: Goal, changes: Changes, domain: Domain) -> float:
 def _nearness(expected: Changes, actual: Changes, domain: Domain) -> float:
     if not expected:
         return 0.0 if actual else 1.0
-    generated = {c.key for c in expected if c.op == "insert"}
-    left = list(actual)
+    inserts = {(c.table, c.key): c for c in expected if c.op == "insert"}
+    ours = {(c.table, c.key): c for c in actual if c.op == "insert"}
+    left = [_content(change, ours, domain) for change in actual]
     hits = 0
     for want in expected:
-        search = _Search(domain, generated, {})
-        index = next((i for i, c in enumerate(left) if _alike(search, want, c)), None)
-        if index is not None:
-            left.pop(index)
+        content = _content(want, inserts, domain)
+        if content in left:
+            left.remove(content)
             hits += 1
     return max(0.0, (hits - len(left)) / len(expected))
-
-
-def _alike(search: _Search, want: Change, found: Change) -> bool:
-    if (want.table, want.op) != (found.table, found.op) or (want.op != "insert" and want.key != found.key):
-        return False
-    return search.same(want, found, {}) is not None

@@ -53,10 +53,11 @@ class CallSampler:
         properties = tool.parameters["properties"]
         return {name: to_agent(properties[name], value) for name, value in chosen.items() if name in properties and value is not None}
 
-    def strangers(self, tool: Tool) -> list[dict[str, Any]]:
-        """For each argument that names a row, sensible arguments in which it names one that does not exist."""
+    def oddities(self, tool: Tool) -> list[dict[str, Any]]:
+        """Calls that people get wrong: one with nothing optional, and for each argument that names a row, one that names none."""
         base = self.sample(tool) or self.sample(tool, sensible=False) or {}
-        return [self._fuzzer.stranger(tool, name, base) for name in tool.refers]
+        bare = {name: value for name, value in base.items() if name in tool.parameters["required"]}
+        return [bare, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
 
     def scope(self) -> Scope:
         """What every draw may refer to."""
@@ -290,4 +291,3 @@ class CallSampler:
                 break
             value = made(row)
         return value
-

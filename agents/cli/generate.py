@@ -20,11 +20,14 @@ TasksPerDomain = Annotated[
 ]
 
 
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own; the whole catalogue if none.")
+]
+
+
 def generate(
     out: Out,
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files; the whole catalogue if none.")
-    ] = None,
+    names: Names = None,
     seed: Seed = 0,
     tasks_per_domain: TasksPerDomain = None,
     workers: Workers = 0,

@@ -10,7 +10,7 @@ import orjson
 
 from agents.cli.audit import audit_all, audit_json, print_findings
 from agents.cli.export import write_export
-from agents.cli.generate import TasksPerDomain, make_pack
+from agents.cli.generate import Names, TasksPerDomain, make_pack
 from agents.cli.output import Failed, Json, Out, Seed, Workers, print_json, print_line
 from agents.cli.results import print_results, results_json
 from agents.cli.rollout import complain, roll
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from synthtools.pack import Pack
 
 
-def run(out: Out, seed: Seed = 0, tasks_per_domain: TasksPerDomain = None, workers: Workers = 0, as_json: Json = False) -> None:
+def run(
+    out: Out,
+    names: Names = None,
+    seed: Seed = 0,
+    tasks_per_domain: TasksPerDomain = None,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
     """Generate tasks from the catalogue, audit its tools, roll out six agents, validate, export, and sum up.
 
     Killed at any moment, the same command goes on where it was.
@@ -35,8 +42,8 @@ def run(out: Out, seed: Seed = 0, tasks_per_domain: TasksPerDomain = None, worke
 
     begun = time.monotonic()
     each = tasks_per_domain or TASKS_PER_DOMAIN
-    claim(out, {"seed": seed, "tasks_per_domain": each})
-    pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", [], each, seed, workers)
+    claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or []})
+    pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", names or [], each, seed, workers)
     findings = audit_findings(out / "audit.json", pack, workers)
     summary, figures = roll(Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed), out, workers)
     exported = write_export(out, pack, out / "export")

@@ -39,8 +39,8 @@ def main() -> int:
 def show(report: AuditReport, seconds: float) -> None:
     """Print a report: a line of figures, then a line a finding."""
     lines = [
-        f"{report.domain}: {report.tools} tools, {report.calls} calls, {report.errors_reached} of {report.errors_documented} errors reached, "
-        f"{len(report.failures)} failures, {len(report.unaudited)} unaudited, {seconds:.1f} s"
+        f"{report.domain}: {report.tools} tools, {report.calls} calls, "
+        f"{report.errors_reached} of {report.errors_documented} errors reached, {len(report.failures)} failures, {len(report.unaudited)} unaudited, {seconds:.1f} s"
     ]
     lines += [f"FAIL  {f.tool or '(domain)'}  [{f.check}]  {f.detail}" for f in report.failures]
     lines += [f"note  {f.tool}  [{f.check}]  {f.detail}" for f in report.unaudited]
@@ -49,7 +49,8 @@ def show(report: AuditReport, seconds: float) -> None:
 
 def show_mutants(report: MutantReport, seconds: float) -> None:
     """Print the share of faulty tools that the audit catches, and those that it does not."""
-    lines = [f"{report.mutants} mutants, {report.distinguishable} distinguishable, {report.detected} caught: {report.share:.1%}, {seconds:.1f} s"]
+    counts = f"{report.mutants} mutants, {report.distinguishable} distinguishable, {report.detected} caught"
+    lines = [f"{counts}: {report.share:.1%}, {seconds:.1f} s"]
     lines += [f"  {kind:16} {caught:4} of {told:4} ({made} made)" for kind, (made, told, caught) in report.by_kind.items()]
     lines.append("first caught by: " + ", ".join(f"{check} {count}" for check, count in report.by_check.items()))
     lines += [f"survives  {s.tool}  [{s.kind}]  {s.fault} | {s.call}" for s in report.survivors]

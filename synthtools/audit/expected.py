@@ -44,7 +44,11 @@ def shown(probe: Probe, entity: str, column: str, value: Any) -> Any:
     if value is None:
         return None
     if is_money(probe.domain.blueprint, entity, column):
-        return value / 100 if probe.domain.surface.money == "number" else f"{'-' if value < 0 else ''}{abs(value) // 100}.{abs(value) % 100:02d}"
+        return (
+            value / 100
+            if probe.domain.surface.money == "number"
+            else f"{'-' if value < 0 else ''}{abs(value) // 100}.{abs(value) % 100:02d}"
+        )
     return bool(value) if probe.domain.tables[entity].columns[column].kind == "bool" else value
 
 

@@ -53,13 +53,32 @@ def attacks(tool: Tool, usual: Mapping[str, Any]) -> Iterator[Attack]:
     for name, schema in tool.parameters["properties"].items():
         for row, value, errors in _values(schema):
             yield Attack(f"{row}: {name}", {**usual, name: value}, errors)
-        for row, text in (("NaN", "NaN"), ("Infinity", "-Infinity"), ("1e999", "1e999"), ("lone surrogate", '"\\ud800"'), ("digits", _digits())):
+        for row, text in (
+            ("NaN", "NaN"),
+            ("Infinity", "-Infinity"),
+            ("1e999", "1e999"),
+            ("lone surrogate", '"\\ud800"'),
+            ("digits", _digits()),
+        ):
             yield Attack(f"{row}: {name}", _with(usual, name, text), INVALID)
 
 
 def _broken_text(usual: Mapping[str, Any]) -> Iterator[Attack]:
     whole = orjson.dumps(dict(usual)).decode()
-    for text in ("", "   ", "null", "[]", "3", '"x"', "not json", "{'a': 1}", whole[:-1] + ",}", whole + " thanks", f"```json\n{whole}\n```", "\ufeff" + whole):
+    for text in (
+        "",
+        "   ",
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "not json",
+        "{'a': 1}",
+        whole[:-1] + ",}",
+        whole + " thanks",
+        f"```json\n{whole}\n```",
+        "\ufeff" + whole,
+    ):
         yield Attack("not JSON", text, INVALID)
     yield Attack("encoded twice", orjson.dumps(whole).decode(), INVALID)
     yield Attack("repeated key", '{"a": 1, "a": 2}', INVALID)
@@ -120,7 +139,18 @@ def _texts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any, frozenset[str]
         for value in (schema["enum"][0] + " ", schema["enum"][0].swapcase() + "!", "", *INERT):
             yield "not among the choices", value, INVALID
     elif "format" in schema:
-        for value in ("", "tomorrow", "2026-02-30", "2026-13-01", "24:00", "2026-06-12T24:00", "2026-06-12T10:00Z", "2026-6-1", "0000-00-00", *INERT[:4]):
+        for value in (
+            "",
+            "tomorrow",
+            "2026-02-30",
+            "2026-13-01",
+            "24:00",
+            "2026-06-12T24:00",
+            "2026-06-12T10:00Z",
+            "2026-6-1",
+            "0000-00-00",
+            *INERT[:4],
+        ):
             yield "no such moment", value, INVALID
         day = {"date": "9999-12-31", "date-time": "2028-02-29T23:59"}.get(schema["format"], "23:59")
         yield "far moment", day, _ANY

@@ -131,7 +131,7 @@ def _suite(domain: Domain, rules: Rules, tool: Tool, seed: int) -> list[_Entry]:
             if arguments is not None and (not nudged or perturber.nudge(start, tool, arguments)):
                 entries += _entry(rules, tool, arguments, f"world {world}{' after a set-up' if nudged else ''}")
         probe.backend.reset(start)
-        for arguments in sampler.strangers(tool):
+        for arguments in sampler.oddities(tool):
             probe.backend.reset(start)
             entries += _entry(rules, tool, arguments, f"world {world}")
     entries.sort(key=lambda entry: (entry.start.world, entry.start.setup))
@@ -182,4 +182,3 @@ def _try(domain: Domain, probe: Probe, mutant: Mutant, suite: list[_Entry], soun
         caught.add("unsupported refusal")
     first = next((check for check in (*ORDER, "unsupported refusal") if check in caught), "")
     return first, trial.differing[0][0]
-

@@ -76,14 +76,15 @@ class Perturber:
         if not hops:
             return
         for column in tables[entity].columns.values():
-            if column.ref and (other := connection.execute(f'SELECT "{column.name}" FROM "{entity}" WHERE id = ?', (key,)).get) is not None:
-                yield from self._around(column.ref, other, hops - 1)
+            sql = f'SELECT "{column.name}" FROM "{entity}" WHERE id = ?'
+            if column.ref and (other := connection.execute(sql, (key,)).get) is not None:
+                yield from self._around(column.ref, str(other), hops - 1)
         if hops == _HOPS:
             for table in tables.values():
                 for column in table.columns.values():
                     if column.ref == entity:
                         found = connection.execute(f'SELECT id FROM "{table.name}" WHERE "{column.name}" = ? ORDER BY id LIMIT 5', (key,))
-                        yield from ((table.name, row[0]) for row in found.fetchall())
+                        yield from ((table.name, str(row[0])) for row in found.fetchall())
 
     def _change(self, table: str, key: str, column: Column, said: Sequence[Any]) -> Iterator[str]:
         """Statements that give one cell another value; with a state go the fields that belong to it."""

@@ -25,6 +25,8 @@ class Rules:
 
     probe: Probe
     refusals: Refusals
+    broken_before: frozenset[str] = frozenset()
+    """Invariants that the start of the episode breaks: reported once, and not held against any call."""
 
     def judge(self, seen: Seen) -> Iterator[tuple[str, str]]:
         """(check, what is wrong) for each rule that the call breaks; the world stands as the call left it."""
@@ -52,7 +54,8 @@ class Rules:
     def _accepted(self, seen: Seen) -> Iterator[tuple[str, str]]:
         if seen.changes:
             for name in broken_invariants(self.probe, seen.changes):
-                yield "invariant", f"breaks {name}"
+                if name not in self.broken_before:
+                    yield "invariant", f"breaks {name}"
             for detail in outside_frame(seen):
                 yield "frame", detail
             for detail in illegal_steps(self.probe.domain, seen.changes):

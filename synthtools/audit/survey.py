@@ -47,6 +47,11 @@ class Effort:
 THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=240, replayed=1, hostile=1, exhaustive=True)
 QUICK = Effort(dense=2, pretty=0, sensible=2, wide=3, chained=3, search=16, replayed=4, hostile=5, exhaustive=False)
 _CHAIN = 10
+_LEAST = 60
+"""A tool that has not succeeded is called at least so often…"""
+_WORLDS = 6
+"""… on so many worlds."""
+_NUDGES = 3
 _FINDINGS = 3
 """At most so many findings of one kind for one tool."""
 
@@ -75,13 +80,14 @@ class Survey:
     reached: set[tuple[str, str]] = field(default_factory=set)
     episodes: list[Episode] = field(default_factory=list)
     calls: int = 0
+    broken: dict[Snapshot, frozenset[str]] = field(default_factory=dict)
 
     def start(self, world: int, clock: int = 0) -> Snapshot:
         """The start of an episode; `clock` moves the day on."""
         if not clock:
             return Snapshot(self.domain.digest, world)
-        now = (datetime.datetime.fromisoformat(self.domain.now) + datetime.timedelta(days=clock, minutes=95 * clock)).strftime("%Y-%m-%dT%H:%M")
-        return Snapshot(self.domain.digest, world, now=now)
+        later = datetime.datetime.fromisoformat(self.domain.now) + datetime.timedelta(days=clock, minutes=95 * clock)
+        return Snapshot(self.domain.digest, world, now=later.strftime("%Y-%m-%dT%H:%M"))
 
     def found(self, tool: str, check: str, detail: str, call: str) -> None:
         """Note a finding, unless there are enough of its kind."""
@@ -93,6 +99,9 @@ class Survey:
     def begin(self, start: Snapshot) -> Episode:
         """Stand at a start."""
         self.backend.reset(start)
+        if start not in self.broken:
+            self.broken[start] = frozenset(broken_invariants(self.rules.probe))
+        self.rules.broken_before = self.broken[start]
         self.episodes.append(Episode(start))
         return self.episodes[-1]
 
@@ -124,7 +133,9 @@ def audit_domain(domain: Domain, *, thorough: bool = True, seed: int = 0) -> Aud
     backend = LocalBackend(domain)
     probe = Probe(domain, backend)
     sampler = CallSampler(domain, backend, generator("audit", domain.name, seed))
-    survey = Survey(domain, THOROUGH if thorough else QUICK, seed, backend, Rules(probe, Refusals(probe)), sampler, Perturber(probe, sampler))
+    survey = Survey(
+        domain, THOROUGH if thorough else QUICK, seed, backend, Rules(probe, Refusals(probe)), sampler, Perturber(probe, sampler)
+    )
     try:
         _worlds(survey)
         _singles(survey)
@@ -152,7 +163,7 @@ def _worlds(survey: Survey) -> None:
             survey.found("", "start", f"a reference of world {number} leads nowhere", "")
         filled |= {t for t in survey.domain.tables if survey.backend.world.connection.execute(f'SELECT EXISTS (SELECT 1 FROM "{t}")').get}
     for table in survey.domain.tables:
-        if table not in filled:
+        if table not in filled and survey.effort.exhaustive:
             survey.found("", "start", f"no world has any {table}", "")
 
 
@@ -169,7 +180,7 @@ def _singles(survey: Survey) -> None:
                 if survey.backend.world.delta() or survey.episodes[-1].start != survey.start(number, clock):
                     survey.begin(survey.start(number, clock))
                 survey.call(tool, sensible=sensible)
-            for arguments in survey.sampler.strangers(tool) if number >= -2 else ():
+            for arguments in survey.sampler.oddities(tool) if number >= -2 else ():
                 survey.begin(survey.start(number))
                 survey.judged(tool, arguments)
 
@@ -188,21 +199,21 @@ def _chains(survey: Survey) -> None:
 def _searches(survey: Survey) -> None:
     """Further calls of tools that have not succeeded, or of which a documented error has not been reached."""
     for tool in survey.domain.tools.values():
-        for index in range(survey.effort.search):
+        for index in range(max(survey.effort.search, _LEAST)):
             wanted = missing(survey, tool)
-            if not wanted:
+            if not wanted or (index >= survey.effort.search and tool.name in survey.succeeded):
                 break
-            world = -1 - index // 12 % survey.effort.dense if index % 8 != 4 or not survey.effort.pretty else 0
+            world = -1 - index // 4 % max(survey.effort.dense, _WORLDS) if index % 8 != 4 or not survey.effort.pretty else 0
             start = survey.start(world, (0, 0, 1)[index % 3])
-            if index % 2 and tool.name in survey.succeeded:
-                _nudged(survey, tool, start, sensible=index % 4 == 1)
+            if index % 3 and tool.name in survey.succeeded:
+                _nudged(survey, tool, start, sensible=index % 3 == 1)
                 continue
             survey.begin(start)
             writers = _feeders(survey.domain, tool, wanted)
-            for _ in range((0, 2, 5)[index // 2 % 3]):
+            for _ in range((0, 2, 5)[index // 3 % 3]):
                 survey.call(survey.sampler.rng.choice(writers), sensible=True)
-            seen = survey.call(tool, sensible=tool.name not in survey.succeeded or index % 8 in (0, 2))
-            if seen is not None and seen.changes and index % 8 < 4:
+            seen = survey.call(tool, sensible=tool.name not in survey.succeeded or index % 2 == 0)
+            if seen is not None and seen.changes and index % 4 < 2:
                 survey.judged(tool, seen.arguments)
 
 
@@ -210,7 +221,9 @@ def _nudged(survey: Survey, tool: Tool, start: Snapshot, *, sensible: bool) -> N
     """A call in a world made for it; only the error that it reaches is noted, since no history led to that world."""
     survey.backend.reset(start)
     arguments = survey.sampler.sample(tool, sensible=sensible)
-    if arguments is not None and survey.perturber.nudge(start, tool, arguments, missing(survey, tool)):
+    for _ in range(_NUDGES):
+        if arguments is None or not survey.perturber.nudge(start, tool, arguments, missing(survey, tool)):
+            continue
         survey.calls += 1
         result = survey.backend.call(ToolCall(tool.name, arguments))
         if result.error is not None:
@@ -258,7 +271,12 @@ def _replay(survey: Survey) -> None:
             again = seen.result.content if seen.result else seen.crash
             if again != content:
                 place = f"world {episode.start.world}"
-                survey.found(tool.name, "order", f"answers otherwise when unordered rows are read backwards: {again[:80]}", shown_call(tool.name, arguments, place))
+                survey.found(
+                    tool.name,
+                    "order",
+                    f"answers otherwise when unordered rows are read backwards: {again[:80]}",
+                    shown_call(tool.name, arguments, place),
+                )
                 break
     backend.close()
 
@@ -271,7 +289,9 @@ def _report(survey: Survey) -> AuditReport:
             survey.found(tool.name, "promise", "never succeeds, so that its promise was never evaluated", "")
         for error in unseen if survey.effort.exhaustive else ():
             if error != "success":
-                survey.findings[tool.name, "unreached", error] = f"{error} was never reached: make it reachable, or name it in `cannot_break`"
+                survey.findings[tool.name, "unreached", error] = (
+                    f"{error} was never reached: make it reachable, or name it in `cannot_break`"
+                )
     failures = tuple(Finding(tool, check, detail) for (tool, check, _), detail in sorted(survey.findings.items()))
     documented = [(tool.name, error) for tool in domain.tools.values() for error in tool.errors]
     reached = sum(1 for pair in documented if pair in survey.reached)
@@ -283,5 +303,5 @@ def unaudited(survey: Survey) -> Iterator[Finding]:
     for tool in survey.domain.tools.values():
         if tool.origin.kind == "hand" and not tool.ensures:
             yield Finding(tool.name, "effect unaudited", "has no `ensures`")
-    for (tool, error), place in sorted(survey.rules.refusals.unsupported.items()):
-        yield Finding(tool, "refusal unaudited", f"{error} rests on its `because` alone: say the rule in `ensures` too | {place}")
+    for (name, error), place in sorted(survey.rules.refusals.unsupported.items()):
+        yield Finding(name, "refusal unaudited", f"{error} rests on its own word: say the rule in `ensures` too | {place}")

@@ -30,7 +30,8 @@ def broken_invariants(probe: Probe, changes: Changes | None = None) -> list[str]
 def _changed(domain: Domain, changes: Changes) -> set[str]:
     found: set[str] = set()
     for change in changes:
-        found.update(f"{change.table}.{column}" for column in (change.after if change.op == "update" else domain.tables[change.table].columns))
+        columns = change.after if change.op == "update" else domain.tables[change.table].columns
+        found.update(f"{change.table}.{column}" for column in columns)
     return found
 
 
