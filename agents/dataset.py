@@ -24,7 +24,7 @@ from typing import IO, Any
 import orjson
 
 from agents.agent import reply_of
-from agents.replacing import replacing
+from synthtools.replacing import replacing
 from agents.run import Row, Stored
 from agents.trajectory import Step, Trajectory
 from envs.offer import Offers, briefing

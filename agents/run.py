@@ -12,7 +12,7 @@ from typing import IO, Any
 import apsw
 import orjson
 
-from agents.replacing import replacing
+from synthtools.replacing import replacing
 from agents.trajectory import Trajectory, load_trajectory
 
 GROUP = 500

@@ -108,3 +108,13 @@ class Alteration:
             if plan is None:
                 return
             yield plan
+
+
+def alike(case: Case, entity: str, row: str) -> list[str]:
+    """Other rows of an entity, the most alike first."""
+    rows = {r["id"]: r for r in case.rows(entity)}
+    if row not in rows:
+        return []
+    own = rows.pop(row)
+    near = case.shuffled(list(rows))
+    return sorted(near, key=lambda other: -sum(3 * (isinstance(v, str)) + 1 for k, v in own.items() if rows[other][k] == v))

@@ -17,13 +17,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import endings
 import orjson
+import rights
+import wrongs
 from alterations import Alteration, Case
 from episode import Plan, Played, Stage
 from measure import RESULTS, machine
 from oracle import Oracle
-from rights import RIGHT
-from wrongs import WRONG
 
 from synthtools.backend import LocalBackend
 from synthtools.catalog import catalog
@@ -32,8 +33,8 @@ from synthtools.judge import MatchTooHard, judge
 from synthtools.load import load_domain
 from synthtools.sample import CallSampler
 from synthtools.seed import derive, generator
-from synthtools.task import Task
 
+ALTERATIONS = (*wrongs.WRONG, *endings.WRONG, *rights.RIGHT, *endings.RIGHT)
 EPISODES = 10_000
 TASKS = 40
 """Tasks of a domain in one round."""
@@ -75,7 +76,7 @@ class Count:
 class Tally:
     """Counts by alteration, and the episodes of which judge and oracle disagree."""
 
-    counts: dict[str, Count] = field(default_factory=lambda: {a.name: Count(a.meant, a.gate) for a in (*WRONG, *RIGHT)})
+    counts: dict[str, Count] = field(default_factory=lambda: {a.name: Count(a.meant, a.gate) for a in ALTERATIONS})
     disagreements: list[dict[str, Any]] = field(default_factory=list)
     tasks: int = 0
 
@@ -93,7 +94,7 @@ class Tally:
     def worst(self) -> list[dict[str, Any]]:
         """The worst disagreements: wrong ones accepted first, at most four of an alteration before any other's fifth."""
         seen: dict[str, int] = {}
-        ranked = []
+        ranked: list[tuple[bool, bool, int, dict[str, Any]]] = []
         for found in self.disagreements:
             seen[found["alteration"]] = seen.get(found["alteration"], 0) + 1
             ranked.append((seen[found["alteration"]] > 4, found["oracle"] == "right", len(ranked), found))
@@ -112,7 +113,9 @@ class Tally:
             "tasks": self.tasks,
             "against_intention": sum(c.against for c in self.counts.values()),
             "by_alteration": {
-                name: {n: getattr(c, n) for n in ("meant", "gate", "wrong", "wrong_accepted", "right", "right_rejected", "raised", "against")}
+                name: {
+                    n: getattr(c, n) for n in ("meant", "gate", "wrong", "wrong_accepted", "right", "right_rejected", "raised", "against")
+                }
                 for name, c in self.counts.items()
             },
             "worst": self.worst(),
@@ -141,7 +144,7 @@ def measure_round(job: Job) -> Tally:
 def altered(case: Case) -> Iterator[tuple[Alteration, Plan]]:
     """The altered plans of a task, each once."""
     seen: set[str] = set()
-    for alteration in (*WRONG, *RIGHT):
+    for alteration in ALTERATIONS:
         for plan in alteration.plans(case):
             text = repr(([(a.name, a.arguments, a.as_text) for a in plan.acts], plan.ending))
             if text not in seen:
@@ -156,7 +159,7 @@ def _compare(tally: Tally, case: Case, alteration: Alteration, plan: Plan) -> No
     count = tally.counts[alteration.name]
     try:
         judgement = judge(case.task.goal, played.changes, played.ending, case.domain)
-        accepted, reason = judgement.success, judgement.reason
+        accepted, reason = judgement.success, str(judgement.reason)
     except MatchTooHard:
         accepted, reason = False, "raised"
         count.raised += 1
@@ -192,7 +195,7 @@ def measure(domains: Sequence[str], episodes: int, seed: int, workers: int) -> T
         jobs = [(name, seed, number) for name in domains]
         for made in _in_processes(jobs, workers):
             tally.add(made)
-        if min(tally.total("wrong"), tally.total("right")) >= episodes:
+        if min(tally.total("wrong"), tally.total("right")) >= episodes or not tally.tasks:
             break
     return tally
 

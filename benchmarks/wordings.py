@@ -22,7 +22,16 @@ def right_forms(kind: str, value: Any, today: str, currency: str) -> list[Any]:
         return _days(str(value)[:10], today)
     if kind == "id":
         text = str(value)
-        return [text.lower(), f"{text}.", f"It is {text}.", f" {text} ", [text], f"The number you want is {text.lower()}.", f"({text})", f"that's {text}, I believe"]
+        return [
+            text.lower(),
+            f"{text}.",
+            f"It is {text}.",
+            f" {text} ",
+            [text],
+            f"The number you want is {text.lower()}.",
+            f"({text})",
+            f"that's {text}, I believe",
+        ]
     if kind == "ids":
         return _lists([str(v) for v in value])
     text = str(value)
@@ -32,7 +41,15 @@ def right_forms(kind: str, value: Any, today: str, currency: str) -> list[Any]:
 def _amounts(kind: str, value: Decimal, currency: str) -> list[Any]:
     symbol, sign, size = _SYMBOLS.get(currency, ""), "-" if value < 0 else "", abs(value)
     plain, grouped = f"{size.normalize():f}", f"{size:,f}"
-    forms: list[Any] = [float(value), f"{sign}{plain}", f"{sign}{grouped}", f"It is {sign}{plain}.", f"{sign}{grouped} in all", f"The answer: {sign}{plain}", [f"{sign}{plain}"]]
+    forms: list[Any] = [
+        float(value),
+        f"{sign}{plain}",
+        f"{sign}{grouped}",
+        f"It is {sign}{plain}.",
+        f"{sign}{grouped} in all",
+        f"The answer: {sign}{plain}",
+        [f"{sign}{plain}"],
+    ]
     forms += [f"**{sign}{plain}**", f"{sign}{plain}."]
     if value == value.to_integral_value():
         forms += [int(value), f"{sign}{plain}.0", f"{sign}{plain}.00"]
@@ -41,9 +58,20 @@ def _amounts(kind: str, value: Decimal, currency: str) -> list[Any]:
     if kind == "number":
         return [*forms, f"{sign}{plain} of them", f"{sign}{plain} cm", f"{sign}{plain}kg"]
     cents, grouped_cents = f"{size:.2f}", f"{size:,.2f}"
-    forms += [f"{sign}{cents}", f"{sign}{cents} {currency}", f"{currency} {sign}{grouped_cents}", f"That comes to {sign}{symbol}{grouped_cents} altogether."]
+    forms += [
+        f"{sign}{cents}",
+        f"{sign}{cents} {currency}",
+        f"{currency} {sign}{grouped_cents}",
+        f"That comes to {sign}{symbol}{grouped_cents} altogether.",
+    ]
     if symbol:
-        forms += [f"{sign}{symbol}{plain}", f"{sign}{symbol}{cents}", f"{symbol}{sign}{cents}", f"{sign}{grouped_cents}{symbol}", f"{sign}{symbol} {cents}"]
+        forms += [
+            f"{sign}{symbol}{plain}",
+            f"{sign}{symbol}{cents}",
+            f"{symbol}{sign}{cents}",
+            f"{sign}{grouped_cents}{symbol}",
+            f"{sign}{symbol} {cents}",
+        ]
     return forms
 
 
@@ -74,8 +102,24 @@ def _days(day: str, today: str) -> list[Any]:
 def _lists(values: list[str]) -> list[Any]:
     backwards, joined = values[::-1], ", ".join(values)
     spoken = " and ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else joined
-    forms: list[Any] = [backwards, joined, spoken, " ".join(backwards), "\n".join(values), "; ".join(values), [v.lower() for v in values], orjson.dumps(values).decode()]
-    return [*forms, ", ".join(backwards).lower(), "\n".join(f"- {v}" for v in values), [*values, values[0]], f"They are {spoken}.", " & ".join(values)]
+    forms: list[Any] = [
+        backwards,
+        joined,
+        spoken,
+        " ".join(backwards),
+        "\n".join(values),
+        "; ".join(values),
+        [v.lower() for v in values],
+        orjson.dumps(values).decode(),
+    ]
+    return [
+        *forms,
+        ", ".join(backwards).lower(),
+        "\n".join(f"- {v}" for v in values),
+        [*values, values[0]],
+        f"They are {spoken}.",
+        " & ".join(values),
+    ]
 
 
 def wrong_forms(kind: str, value: Any, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Any]:
@@ -94,7 +138,16 @@ def wrong_forms(kind: str, value: Any, others: Sequence[Any], today: str, rng: r
 
 
 def _wrong_amounts(value: Decimal, others: Sequence[Any], rng: random.Random) -> Iterator[Any]:
-    forms: list[Any] = [float(value) + 0.01, float(value) - 1, float(value) * 10, f"{value}1", f"{value} thousand", f"{value}k", f"{value} cents", f"{value},000"]
+    forms: list[Any] = [
+        float(value) + 0.01,
+        float(value) - 1,
+        float(value) * 10,
+        f"{value}1",
+        f"{value} thousand",
+        f"{value}k",
+        f"{value} cents",
+        f"{value},000",
+    ]
     forms += [float(o) for o in rng.sample(list(others), min(4, len(others)))]
     forms += [f"about {float(value) + 1}", "many", "", f"{value}-{value + 1}"]
     forms += [float(-value), f"−{value}", f"minus {value}"] if value > 0 else [float(-value), 1]
@@ -104,8 +157,16 @@ def _wrong_amounts(value: Decimal, others: Sequence[Any], rng: random.Random) ->
 def _wrong_days(day: str, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Any]:
     date = datetime.date.fromisoformat(day)
     near = [date + datetime.timedelta(days=d) for d in (-1, 1, 7, -30)]
-    forms: list[Any] = [d.isoformat() for d in near] + [f"{d.day} {_MONTHS[d.month - 1]} {d.year}" for d in near] + [str(o)[:10] for o in others[:3]]
-    forms += [f"{date.day} {_MONTHS[date.month % 12]} {date.year}", f"{date:%A}", str(date.year), f"{_MONTHS[date.month - 1]} {date.year}", ""]
+    forms: list[Any] = (
+        [d.isoformat() for d in near] + [f"{d.day} {_MONTHS[d.month - 1]} {d.year}" for d in near] + [str(o)[:10] for o in others[:3]]
+    )
+    forms += [
+        f"{date.day} {_MONTHS[date.month % 12]} {date.year}",
+        f"{date:%A}",
+        str(date.year),
+        f"{_MONTHS[date.month - 1]} {date.year}",
+        "",
+    ]
     if date.year != int(today[:4]):
         forms.append(f"{date.day} {_MONTHS[date.month - 1]}")
     yield from rng.sample(forms, len(forms))
@@ -116,13 +177,22 @@ def _wrong_lists(values: list[str], others: list[str], rng: random.Random) -> It
     forms: list[Any] = [values[1:], values[:-1], ", ".join(values[1:]), [], "", len(values), "all of them"]
     if spare:
         other = rng.choice(spare)
-        forms += [[*values, other], [*values[1:], other], ", ".join([*values, other]), f"They are {' and '.join([*values[:-1], other])}.", [other] * len(values)]
+        forms += [
+            [*values, other],
+            [*values[1:], other],
+            ", ".join([*values, other]),
+            f"They are {' and '.join([*values[:-1], other])}.",
+            [other] * len(values),
+        ]
     yield from rng.sample(forms, len(forms))
 
 
 def every_candidate(kind: str, value: Any, others: Sequence[Any], rng: random.Random) -> Iterator[Any]:
     """Answers that name the right thing among others: one who does not know covers all."""
-    several = [str(value)[:10] if kind == "date" else str(value), *(str(o)[:10] if kind == "date" else str(o) for o in others[:4] if str(o) != str(value))]
+    several = [
+        str(value)[:10] if kind == "date" else str(value),
+        *(str(o)[:10] if kind == "date" else str(o) for o in others[:4] if str(o) != str(value)),
+    ]
     if len(several) < 2:
         return
     mixed = rng.sample(several, len(several))

@@ -6,26 +6,14 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from alterations import Alteration, Case
+from alterations import Alteration, Case, alike
 from episode import Act, Plan, references, resolved
 from oracle import moved_reference
-from wordings import every_candidate, wrong_forms
 
 from synthtools.finish import abilities
-from synthtools.goal import OUTCOMES
 from synthtools.tool import Tool
 
 _TRIES = 8
-
-
-def _alike(case: Case, entity: str, row: str) -> list[str]:
-    """Other rows of an entity, the most alike first."""
-    rows = {r["id"]: r for r in case.rows(entity)}
-    if row not in rows:
-        return []
-    own = rows.pop(row)
-    near = case.shuffled(list(rows))
-    return sorted(near, key=lambda other: -sum(3 * (isinstance(v, str)) + 1 for k, v in own.items() if rows[other][k] == v))
 
 
 def _with_row(case: Case, old: str, new: str) -> Plan:
@@ -46,14 +34,27 @@ def near_namesake(case: Case) -> Iterator[Plan]:
     """The row that resembles the right one most, all through."""
     places = list(dict.fromkeys((e, r) for act in (case.writes or case.plan.acts) for _, e, r in case.places(act)))
     for entity, row in case.shuffled(places):
-        for other in _alike(case, entity, row)[:2]:
+        for other in alike(case, entity, row)[:2]:
             yield _with_row(case, row, other)
 
 
 def other_listed_row(case: Case) -> Iterator[Plan]:
     """Another row of a list that the reference looked at: the second best, or the one below."""
-    used = {(r.step, r.path[: i + 1]) for a in case.plan.acts for v in a.arguments.values() for r in references(v) for i, p in enumerate(r.path) if isinstance(p, int)}
-    used |= {(r.step, r.path[: i + 1]) for v in (case.plan.ending or {}).values() for r in references(v) for i, p in enumerate(r.path) if isinstance(p, int)}
+    used = {
+        (r.step, r.path[: i + 1])
+        for a in case.plan.acts
+        for v in a.arguments.values()
+        for r in references(v)
+        for i, p in enumerate(r.path)
+        if isinstance(p, int)
+    }
+    used |= {
+        (r.step, r.path[: i + 1])
+        for v in (case.plan.ending or {}).values()
+        for r in references(v)
+        for i, p in enumerate(r.path)
+        if isinstance(p, int)
+    }
     for label, path in case.shuffled(sorted(used, key=str)):
         rows = case.played.values[label]
         for part in path[:-1]:
@@ -122,28 +123,6 @@ def only_said(case: Case) -> Iterator[Plan]:
     if labels:
         answer = {} if case.answer is None else {"answer": case.answer}
         yield case.plan.without(labels).with_ending(**answer)
-
-
-def never_ended(case: Case) -> Iterator[Plan]:
-    """Everything done, and no `finish`, or one that is none."""
-    yield Plan(case.plan.acts, None)
-    yield case.plan.with_ending(result="ok")
-
-
-def wrong_outcome(case: Case) -> Iterator[Plan]:
-    """All is right but the outcome."""
-    right = case.references[0].outcome
-    for outcome in case.shuffled([o for o in OUTCOMES if o != right]):
-        yield case.plan.with_ending(outcome=outcome)
-
-
-def wrong_about(case: Case) -> Iterator[Plan]:
-    """All is right but what stands in the way."""
-    if case.references[0].outcome == "done":
-        return
-    names = [*case.domain.policies, *abilities(case.domain).values(), "", str(case.answer), case.task.request[:80]]
-    for name in case.shuffled([n for n in names if n != case.references[0].about]):
-        yield case.plan.with_ending(about=name)
 
 
 def refused_though_doable(case: Case) -> Iterator[Plan]:
@@ -238,55 +217,10 @@ def one_of_a_list(case: Case) -> Iterator[Plan]:
             entity = case.stage.tool(act).refers.get(name)
             if entity is not None and isinstance(value, list) and value:
                 others = [r["id"] for r in case.rows(entity) if r["id"] not in value]
-                for changed in case.shuffled([value[1:], [*value, case.rng.choice(others)], [*value[:-1], case.rng.choice(others)]] if others else []):
+                for changed in case.shuffled(
+                    [value[1:], [*value, case.rng.choice(others)], [*value[:-1], case.rng.choice(others)]] if others else []
+                ):
                     yield case.plan.replaced(act.label, **{name: changed})
-
-
-def _others(case: Case) -> list[Any]:
-    """Values of the answer's kind that the reference's results hold besides it."""
-    kind, right = case.references[0].kind, case.answer
-    wrong: list[Any] = []
-    for value in (leaf for result in case.played.values.values() for leaf in _leaves(result)):
-        text = str(value)
-        dated = len(text) >= 10 and text[4:5] == "-" and text[7:8] == "-" and text[:4].isdigit()
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = {"number": number, "money": number, "date": dated}.get(kind, isinstance(value, str) and not dated)
-        if fits and value != right and value not in wrong and not (isinstance(right, list) and value in right):
-            wrong.append(value)
-    if kind in ("id", "ids"):
-        first = str(right[0] if isinstance(right, list) else right)
-        table = next((t for t in case.domain.tables if any(r["id"] == first for r in case.rows(t))), None)
-        return _alike(case, table, first)[:6] if table else []
-    return case.shuffled(wrong)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    if parts is None:
-        yield value
-    for part in parts or ():
-        yield from _leaves(part)
-
-
-def wrong_answer(case: Case) -> Iterator[Plan]:
-    """The right change, and an answer that is near and wrong."""
-    if case.answer is not None:
-        for form in wrong_forms(case.references[0].kind, case.answer, _others(case), case.domain.today, case.rng):
-            yield case.plan.with_ending(answer=form)
-
-
-def lists_every_candidate(case: Case) -> Iterator[Plan]:
-    """An answer that names the right thing among others."""
-    if case.answer is not None and case.references[0].kind != "ids":
-        forms = list(every_candidate(case.references[0].kind, case.answer, _others(case), case.rng))
-        for form in case.shuffled(forms):
-            yield case.plan.with_ending(answer=form)
-
-
-def whole_result(case: Case) -> Iterator[Plan]:
-    """The last result as it came, for an answer."""
-    if case.answer is not None and case.played.calls:
-        yield case.plan.with_ending(answer=case.played.calls[-1][2].content[:4000])
 
 
 WRONG = (
@@ -298,9 +232,6 @@ WRONG = (
     Alteration("another field", "wrong", another_field),
     Alteration("half of the job", "wrong", half_done, gate=True),
     Alteration("said, not done", "wrong", only_said, gate=True),
-    Alteration("never ended", "wrong", never_ended),
-    Alteration("wrong outcome", "wrong", wrong_outcome),
-    Alteration("wrong about", "wrong", wrong_about),
     Alteration("refused though doable", "wrong", refused_though_doable),
     Alteration("forbidden yet done", "wrong", forbidden_yet_done),
     Alteration("two objects swapped", "wrong", swapped),
@@ -310,7 +241,4 @@ WRONG = (
     Alteration("other choice", "wrong", other_choice, gate=True),
     Alteration("other text", "wrong", other_text),
     Alteration("one of a list", "wrong", one_of_a_list),
-    Alteration("right change, wrong answer", "wrong", wrong_answer, most=6),
-    Alteration("every candidate named", "wrong", lists_every_candidate, most=4),
-    Alteration("whole result as answer", "wrong", whole_result),
 )

@@ -51,9 +51,9 @@ def answers(expected: Answer, given: Any, domain: Domain, renamed: Mapping[str, 
     if expected.type in ("number", "money"):
         amount = expected.value / 100 if expected.type == "money" else expected.value
         found = _one(_numbers(given if isinstance(given, int | float) else text))
-        return found is not None and abs(found - amount) < 1e-9
+        return found is not None and bool(abs(found - amount) < 1e-9)
     if expected.type == "date":
-        return _one(_dates(text, domain.today)) == expected.value
+        return bool(_one(_dates(text, domain.today)) == expected.value)
     if expected.type == "id":
         wanted_id = _id(renamed.get(expected.value, expected.value))
         return _id(text) == wanted_id or _named(text, domain) == {wanted_id}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
 
 import apsw
 
 from synthtools.blueprint import Blueprint, BlueprintError, Source, load_blueprint, parse_blueprint
+from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain, Policy
 from synthtools.everyday import Definition, everyday_tools
 from synthtools.invariant import make_invariants
@@ -21,6 +23,13 @@ RESERVED = ("finish", "respond")
 """Names of the environment's own tools."""
 COMPILER = "1"
 """Changes whenever the same blueprint would compile to something else."""
+
+
+def compiled(text: str, file: str = "blueprint.yaml", *, split: str = "train", surface: Surface | None = None) -> Domain:
+    """The domain of a blueprint's text, from the cache folder where it has been compiled before."""
+    key = f"{code_version()}\n{surface.text() if surface else ''}\n{split}\n{text}"
+    domain: Domain = pickle.loads(remembered("domains", key, lambda: pickle.dumps(compile_text(text, file, split=split, surface=surface))))
+    return domain
 
 
 def compile_file(path: str | Path, *, split: str = "train", surface: Surface | None = None) -> Domain:
@@ -77,4 +86,4 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
     return domain
 
 
-__all__ = ["BlueprintError", "compile_blueprint", "compile_file", "compile_text"]
+__all__ = ["BlueprintError", "compile_blueprint", "compile_file", "compile_text", "compiled"]

@@ -141,15 +141,18 @@ class Fuzzer:
         expressions = self.edges[tool.key].get(name)
         if not expressions:
             return None
-        connection = self.sampler.backend.world.connection
+        world = self.sampler.backend.world
         known = {key: as_bound(value) for key, value in scope.items()}
+        counters = dict(world.counters)
         try:
             for let in tool.program.lets:
-                row = connection.execute(let.sql, known).fetchone() or (None,) * len(let.columns)
+                row = world.connection.execute(let.sql, known).fetchone() or (None,) * len(let.columns)
                 known.update({f"{let.name}__{column}": value for column, value in zip(let.columns, row, strict=True)})
-            value = connection.execute(f"SELECT {self.sampler.rng.choice(expressions)}", known).get
+            value = world.connection.execute(f"SELECT {self.sampler.rng.choice(expressions)}", known).get
         except apsw.Error:
             return None
+        finally:
+            world.counters = counters
         return _fitting(slot, _beside(value, self.sampler.rng))
 
     def _wide(self, tool: Tool, slot: Slot, value: Any) -> Any:

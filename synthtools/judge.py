@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthtools.answer import answers
@@ -14,6 +14,8 @@ MATCH_STEPS = 20_000
 """Steps of search after which matching is given up: a task that could need more is not admitted."""
 _Row = tuple[str, str]
 """(table, id) of an inserted row."""
+_Renamed = dict[_Row, str]
+_Pairs = list[tuple[Change, Change]]
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -150,36 +152,48 @@ class _Search:
         self.domain, self.wanted, self.found = domain, wanted, found
         self.steps = 0
 
-    def run(self) -> dict[_Row, str] | None:
-        pairs = [(change, self.found.others[key]) for key, change in self.wanted.others.items()]
-        linked = [pair for pair in pairs if next(_links(pair[0], self.wanted.inserts, self.domain), None) is not None]
-        if any(self.same(w, f, {}) is None for w, f in pairs if (w, f) not in linked):
-            return None
-        return self._assign(sorted(self.wanted.inserts), linked, {}, set())
+    def run(self) -> _Renamed | None:
+        """The renaming; None where there is none."""
+        linked = []
+        for key, want in self.wanted.others.items():
+            if next(_links(want, self.wanted.inserts, self.domain), None) is not None:
+                linked.append((want, self.found.others[key]))
+            elif self.same(want, self.found.others[key], {}) is None:
+                return None
+        return self._assign(sorted(self.wanted.inserts, key=self._place), linked, {}, frozenset())
 
-    def _assign(self, left: list[_Row], linked: list[tuple[Change, Change]], renamed: dict[_Row, str], used: set[_Row]) -> dict[_Row, str] | None:
+    def _place(self, row: _Row, seen: tuple[_Row, ...] = ()) -> tuple[_Row, ...]:
+        """Where a row comes in the search: right after the row that it refers to."""
+        parents = [parent for _, parent in _links(self.wanted.inserts[row], self.wanted.inserts, self.domain) if parent not in (row, *seen)]
+        return (*self._place(parents[0], (row, *seen)), row) if parents else (row,)
+
+    def _assign(self, left: Sequence[_Row], linked: _Pairs, renamed: _Renamed, used: frozenset[_Row]) -> _Renamed | None:
         self.steps += 1
         if self.steps > MATCH_STEPS:
             raise MatchTooHard(f"more than {MATCH_STEPS} steps to match {len(self.wanted.inserts)} inserted rows")
         if not left:
             return self._settle(linked, renamed)
         row = left[0]
-        for candidate, change in self.found.inserts.items():
-            if candidate in used or self.found.signed[candidate] != self.wanted.signed[row] or renamed.get(row, candidate[1]) != candidate[1]:
-                continue
-            extended = self.same(self.wanted.inserts[row], change, {**renamed, row: candidate[1]})
-            if extended is None:
-                continue
-            done = self._assign(left[1:], linked, extended, used | {candidate})
-            if done is not None or not self._matters(candidate):
-                return done
+        for candidate in self._candidates(row, used):
+            if renamed.get(row, candidate[1]) == candidate[1]:
+                extended = self.same(self.wanted.inserts[row], self.found.inserts[candidate], {**renamed, row: candidate[1]})
+                done = extended and self._assign(left[1:], linked, extended, used | {candidate})
+                if done:
+                    return done
         return None
 
-    def _matters(self, candidate: _Row) -> bool:
-        """Whether it can matter which of several equal rows is taken: one that nothing refers to, and that refers to nothing, is as good as another."""
-        return candidate in self.found.named or next(_links(self.found.inserts[candidate], self.found.inserts, self.domain), None) is not None
+    def _candidates(self, row: _Row, used: frozenset[_Row]) -> Iterator[_Row]:
+        """Rows that may stand for one. Of equal ones that nothing refers to, the first: any other would do no better."""
+        tried = []
+        for candidate, change in self.found.inserts.items():
+            if candidate in used or self.found.signed[candidate] != self.wanted.signed[row]:
+                continue
+            cells = [value for name, value in change.after.items() if name != "id"]
+            if candidate in self.found.named or cells not in tried:
+                tried.append(cells)
+                yield candidate
 
-    def _settle(self, linked: list[tuple[Change, Change]], renamed: dict[_Row, str]) -> dict[_Row, str] | None:
+    def _settle(self, linked: _Pairs, renamed: _Renamed) -> _Renamed | None:
         for want, found in linked:
             again = self.same(want, found, renamed)
             if again is None:
@@ -187,7 +201,7 @@ class _Search:
             renamed = again
         return renamed
 
-    def same(self, want: Change, found: Change, renamed: dict[_Row, str]) -> dict[_Row, str] | None:
+    def same(self, want: Change, found: Change, renamed: _Renamed) -> _Renamed | None:
         """The renaming, extended by what makes both changes the same, or None."""
         if want.after.keys() != found.after.keys():
             return None

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from synthtools.catalog import catalog, splits
-from synthtools.compile import compile_text
+from synthtools.compile import compiled
 from synthtools.domain import Domain
 from synthtools.surface import Surface
 
@@ -31,4 +31,4 @@ def _load(path: str, _modified: int, split: str, surface: Surface | None) -> Dom
     if not split:
         named = text.partition("field:")[2].partition("\n")[0].strip()
         split = splits().get(named, "train")
-    return compile_text(text, path, split=split, surface=surface)
+    return compiled(text, path, split=split, surface=surface)

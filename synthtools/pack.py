@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,8 +12,9 @@ from typing import Any
 import orjson
 
 from synthtools.codec import task_from_json, task_to_json
-from synthtools.compile import compile_text
+from synthtools.compile import compiled
 from synthtools.domain import Domain
+from synthtools.replacing import replacing
 from synthtools.surface import Surface
 from synthtools.task import Task
 
@@ -46,10 +46,10 @@ def save_pack(path: str | Path, domains: Mapping[str, Domain], tasks: Iterable[T
     lines = b"".join(task_to_json(task) + b"\n" for task in kept)
     described: dict[str, Any] = {}
     for name, domain in sorted(domains.items()):
-        write_whole(path / "domains" / f"{name}.yaml", domain.source.encode())
+        _write(path / "domains" / f"{name}.yaml", domain.source.encode())
         described[name] = {"digest": domain.digest, "field": domain.field, "split": domain.split, "surface": asdict(domain.surface)}
     digest = hashlib.sha256(lines + orjson.dumps(described, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    write_whole(path / "tasks.jsonl", lines)
+    _write(path / "tasks.jsonl", lines)
     manifest = {
         "format": FORMAT,
         "digest": digest,
@@ -59,7 +59,7 @@ def save_pack(path: str | Path, domains: Mapping[str, Domain], tasks: Iterable[T
         "domains": described,
         "versions": versions(),
     }
-    write_whole(path / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n")
+    _write(path / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n")
     return Pack(dict(sorted(domains.items())), kept, seed, dropped, digest)
 
 
@@ -76,7 +76,7 @@ def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
             text = file.read_text(encoding="utf-8")
         except OSError as error:
             raise PackError(f"{file}: cannot be read ({error.strerror}); generate the pack again") from None
-        domain = compile_text(text, str(file), split=described["split"], surface=Surface(**described["surface"]))
+        domain = compiled(text, str(file), split=described["split"], surface=Surface(**described["surface"]))
         if domain.digest != described["digest"]:
             raise PackError(f"{file}: differs from what the pack was made with; generate the pack again")
         domains[name] = domain
@@ -124,11 +124,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all: a temporary name, synced, renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+def _write(path: Path, data: bytes) -> None:
+    with replacing(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

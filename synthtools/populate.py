@@ -15,6 +15,7 @@ import apsw
 import orjson
 
 from synthtools.blueprint import After, Entity, FieldSpec
+from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain, Table
 from synthtools.execute import make_checks
 from synthtools.invariant import resolve_row, sum_expression
@@ -35,7 +36,7 @@ class PopulationError(ValueError):
 
 
 def world_image(domain: Domain, number: int, rows: int = DEFAULT_ROWS) -> Image:
-    """Start world `number` of a domain with about `rows` rows; built once a process."""
+    """Start world `number` of a domain with about `rows` rows; built once and kept in the cache folder."""
     return _build(domain.digest, _Keyed(domain), number, rows)
 
 
@@ -55,8 +56,15 @@ class _Keyed:
 
 
 @lru_cache(maxsize=256)
-def _build(_digest: str, keyed: _Keyed, number: int, rows: int) -> Image:
-    return build_world(keyed.domain, number, rows)
+def _build(digest: str, keyed: _Keyed, number: int, rows: int) -> Image:
+    def build() -> bytes:
+        image = build_world(keyed.domain, number, rows)
+        counters = orjson.dumps(image.counters)
+        return len(counters).to_bytes(4, "big") + counters + image.data
+
+    kept = remembered("worlds", f"{code_version()}/{digest}/{number}/{rows}", build)
+    end = 4 + int.from_bytes(kept[:4], "big")
+    return Image(kept[end:], tuple((name, first) for name, first in orjson.loads(kept[4:end])))
 
 
 def build_world(domain: Domain, number: int, rows: int) -> Image:

@@ -60,7 +60,7 @@ def run(
 
 def audit_findings(path: Path, pack: Pack, workers: int) -> dict[str, Any]:
     """The audit of the pack's domains, from the file of an earlier attempt where there is one."""
-    from agents.replacing import replacing
+    from synthtools.replacing import replacing
 
     if path.is_file():
         earlier: dict[str, Any] = orjson.loads(path.read_bytes())

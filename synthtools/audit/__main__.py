@@ -8,7 +8,7 @@ import time
 
 from synthtools.audit.measure import MutantReport, audit_mutants
 from synthtools.audit.report import AuditReport
-from synthtools.audit.survey import audit_domain
+from synthtools.audit.whole import audit_domain
 from synthtools.blueprint import BlueprintError
 from synthtools.load import load_domain
 
@@ -38,10 +38,9 @@ def main() -> int:
 
 def show(report: AuditReport, seconds: float) -> None:
     """Print a report: a line of figures, then a line a finding."""
-    lines = [
-        f"{report.domain}: {report.tools} tools, {report.calls} calls, "
-        f"{report.errors_reached} of {report.errors_documented} errors reached, {len(report.failures)} failures, {len(report.unaudited)} unaudited, {seconds:.1f} s"
-    ]
+    reached = f"{report.errors_reached} of {report.errors_documented} errors reached"
+    found = f"{len(report.failures)} failures, {len(report.unaudited)} unaudited, {seconds:.1f} s"
+    lines = [f"{report.domain}: {report.tools} tools, {report.calls} calls, {reached}, {found}"]
     lines += [f"FAIL  {f.tool or '(domain)'}  [{f.check}]  {f.detail}" for f in report.failures]
     lines += [f"note  {f.tool}  [{f.check}]  {f.detail}" for f in report.unaudited]
     sys.stdout.write("\n".join(lines) + "\n")

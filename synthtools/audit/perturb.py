@@ -35,10 +35,10 @@ class Perturber:
         rng, domain, backend = self.sampler.rng, self.probe.domain, self.probe.backend
         focus = set().union(*(i.reads for i in domain.invariants if i.error in errors)) if rng.random() < 0.5 else set()
         matter = {c for c in focus if not c.endswith(".id")} or self._matter(tool)
-        said = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
+        said = [*self._said(tool, arguments)]
         cells = [
             (table, key, domain.tables[table].columns[name])
-            for table, key in sorted(set(self._near(tool, arguments)))
+            for table, key in sorted({*self._near(tool, arguments), *self._anywhere(matter)})
             for name in domain.tables[table].columns
             if f"{table}.{name}" in matter
         ]
@@ -54,6 +54,22 @@ class Perturber:
             backend.reset(start)
             return False
         return True
+
+    def _said(self, tool: Tool, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        """Every value of the arguments, and of the rows that they name."""
+        for name, slot in slots_of(self.probe.domain, tool).items():
+            entity = slot.refers or (slot.item.refers if slot.item else "")
+            value = arguments.get(name)
+            for item in value if isinstance(value, list) else [value]:
+                yield item
+                if entity and isinstance(item, str):
+                    yield from self.probe.connection.execute(f'SELECT * FROM "{entity}" WHERE id = ?', (item,)).fetchone() or ()
+
+    def _anywhere(self, matter: set[str]) -> Iterator[tuple[str, str]]:
+        """Two rows of each table that matters."""
+        for table in sorted({column.partition(".")[0] for column in matter}):
+            ids = self.sampler.ids(table) if table in self.probe.domain.tables else []
+            yield from ((table, key) for key in self.sampler.rng.sample(ids, min(2, len(ids))))
 
     def _matter(self, tool: Tool) -> set[str]:
         """The columns on which the tool's answer may depend."""

@@ -1,0 +1,62 @@
+"""Reaching what random calls do not: more worlds, calls that lead up to it, and worlds made for it."""
+
+from __future__ import annotations
+
+from synthtools.audit.survey import Survey
+from synthtools.backend import Snapshot
+from synthtools.domain import Domain
+from synthtools.tool import Tool, ToolCall
+
+_LEAST = 60
+"""A tool that has not succeeded is called at least so often…"""
+_WORLDS = 6
+"""… on so many worlds."""
+_NUDGES = 3
+
+
+def reach_the_rest(survey: Survey) -> None:
+    """Further calls of tools that have not succeeded, or of which a documented error has not been reached."""
+    for tool in survey.domain.tools.values():
+        for index in range(max(survey.effort.search, _LEAST)):
+            wanted = missing(survey, tool)
+            if not wanted or (index >= survey.effort.search and tool.name in survey.succeeded):
+                break
+            world = -1 - index // 4 % max(survey.effort.dense, _WORLDS) if index % 8 != 4 or not survey.effort.pretty else 0
+            start = survey.start(world, (0, 0, 1)[index % 3])
+            if index % 3 and tool.name in survey.succeeded:
+                _nudged(survey, tool, start, sensible=index % 3 == 1)
+                continue
+            survey.begin(start)
+            writers = _feeders(survey.domain, tool, wanted)
+            for _ in range((0, 2, 5)[index // 3 % 3]):
+                survey.call(survey.sampler.rng.choice(writers), sensible=True)
+            seen = survey.call(tool, sensible=tool.name not in survey.succeeded or index % 2 == 0)
+            if seen is not None and seen.changes and index % 4 < 2:
+                survey.judged(tool, seen.arguments)
+
+
+def _nudged(survey: Survey, tool: Tool, start: Snapshot, *, sensible: bool) -> None:
+    """A call in a world made for it; only the error that it reaches is noted, since no history led to that world."""
+    survey.backend.reset(start)
+    arguments = survey.sampler.sample(tool, sensible=sensible)
+    for _ in range(_NUDGES):
+        if arguments is None or not survey.perturber.nudge(start, tool, arguments, missing(survey, tool)):
+            continue
+        survey.calls += 1
+        result = survey.backend.call(ToolCall(tool.name, arguments))
+        if result.error is not None:
+            survey.reached.add((tool.name, result.reason or result.error))
+
+
+def _feeders(domain: Domain, tool: Tool, errors: list[str]) -> list[Tool]:
+    """The tools that write what a tool reads, or what the invariants behind these errors read."""
+    needed = set(tool.reads).union(*(i.reads for i in domain.invariants if i.error in errors))
+    tables = {f"+{read.partition('.')[0]}" for read in needed}
+    found = [other for other in domain.tools.values() if other.writes & (needed | tables)]
+    return found or [other for other in domain.tools.values() if other.writes] or [tool]
+
+
+def missing(survey: Survey, tool: Tool) -> list[str]:
+    """What of a tool has not been seen: its success, and documented errors."""
+    unseen = [error for error in tool.errors if (tool.name, error) not in survey.reached]
+    return unseen if tool.name in survey.succeeded else ["success", *unseen]
