@@ -212,7 +212,8 @@ def text_in_other_case(case: Case) -> Iterator[Plan]:
         for name, value in case.given(act).items():
             entity, _, key = tool.like.get(name, "").partition(".")
             if entity and case.domain.tables[entity].columns[key].kind == "text" and isinstance(value, str):
-                yield case.plan.replaced(act.label, **{name: case.rng.choice([value.upper(), value.capitalize(), f"{value}.", f' "{value}"! '])})
+                forms = [value.upper(), value.capitalize(), f"{value}.", f" '{value}'! "]
+                yield case.plan.replaced(act.label, **{name: case.rng.choice(forms)})
 
 
 RIGHT = (

@@ -12,9 +12,10 @@ import argparse
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import endings
@@ -28,7 +29,9 @@ from oracle import Oracle
 
 from synthtools.backend import LocalBackend
 from synthtools.catalog import catalog
+from synthtools.domain import Domain
 from synthtools.generate import generate_domain
+from synthtools.goal import Changes, Ending, Goal, Judgement
 from synthtools.judge import MatchTooHard, judge
 from synthtools.load import load_domain
 from synthtools.sample import CallSampler
@@ -44,6 +47,7 @@ TARGET = 0.001
 
 Job = tuple[str, int, int]
 """(domain, seed, round)."""
+Judge = Callable[[Goal, Changes, Ending | None, Domain], Judgement]
 
 
 @dataclass(slots=True)
@@ -122,22 +126,22 @@ class Tally:
         }
 
 
-def measure_round(job: Job) -> Tally:
+def measure_round(job: Job, *, tasks: int = TASKS, judged: Judge = judge) -> Tally:
     """One round of one domain: its own tasks, every alteration that applies."""
     name, seed, number = job
     domain = load_domain(name)
     stage = Stage(domain, LocalBackend(domain))
     oracle = Oracle(stage)
     sampler = CallSampler(domain, stage.backend, generator())
-    tasks = generate_domain(domain, TASKS, derive("verifier", seed, number)).tasks
-    twins = {task.id: task for task in tasks}
-    tally = Tally(tasks=len(tasks))
-    for task in tasks:
+    made = generate_domain(domain, tasks, derive("verifier", seed, number)).tasks
+    twins = {task.id: task for task in made}
+    tally = Tally(tasks=len(made))
+    for task in made:
         references = oracle.references(task)
         played = stage.play(task, references[0].plan)
         case = Case(task, twins.get(task.twin), stage, oracle, references, played, sampler, generator())
         for alteration, plan in altered(case):
-            _compare(tally, case, alteration, plan)
+            _compare(tally, case, alteration, plan, judged)
     return tally
 
 
@@ -152,13 +156,13 @@ def altered(case: Case) -> Iterator[tuple[Alteration, Plan]]:
                 yield alteration, plan
 
 
-def _compare(tally: Tally, case: Case, alteration: Alteration, plan: Plan) -> None:
+def _compare(tally: Tally, case: Case, alteration: Alteration, plan: Plan, judged: Judge) -> None:
     """Carry out one altered plan, and set the judge's verdict against the oracle's."""
     played = case.stage.play(case.task, plan)
     fault = case.oracle.fault(case.task, case.references, played)
     count = tally.counts[alteration.name]
     try:
-        judgement = judge(case.task.goal, played.changes, played.ending, case.domain)
+        judgement = judged(case.task.goal, played.changes, played.ending, case.domain)
         accepted, reason = judgement.success, str(judgement.reason)
     except MatchTooHard:
         accepted, reason = False, "raised"
@@ -188,24 +192,25 @@ def _described(case: Case, alteration: Alteration, played: Played, verdicts: tup
     }
 
 
-def measure(domains: Sequence[str], episodes: int, seed: int, workers: int) -> Tally:
+def measure(domains: Sequence[str], episodes: int, seed: int, workers: int, *, tasks: int = TASKS) -> Tally:
     """Rounds over all domains until there are enough wrong and enough right episodes; the same for any number of workers."""
     tally = Tally()
     for number in range(ROUNDS):
         jobs = [(name, seed, number) for name in domains]
-        for made in _in_processes(jobs, workers):
+        for made in _in_processes(jobs, workers, tasks):
             tally.add(made)
         if min(tally.total("wrong"), tally.total("right")) >= episodes or not tally.tasks:
             break
     return tally
 
 
-def _in_processes(jobs: list[Job], workers: int) -> Iterator[Tally]:
+def _in_processes(jobs: list[Job], workers: int, tasks: int) -> Iterator[Tally]:
+    work = partial(measure_round, tasks=tasks)
     if workers <= 1 or len(jobs) == 1:
-        yield from map(measure_round, jobs)
+        yield from map(work, jobs)
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        yield from pool.map(measure_round, jobs)
+        yield from pool.map(work, jobs)
 
 
 def show(result: dict[str, Any]) -> None:

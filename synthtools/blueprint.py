@@ -434,7 +434,10 @@ class BlueprintError(ValueError):
     def __init__(self, file: str, line: int, place: str, what: str) -> None:
         what = " ".join(what.split())
         super().__init__(f"{file}:{line}: {place}: {what}" if place else f"{file}:{line}: {what}")
-        self.file, self.line, self.place = file, line, place
+        self.file, self.line, self.place, self.what = file, line, place, what
+
+    def __reduce__(self) -> tuple[type[BlueprintError], tuple[str, int, str, str]]:
+        return BlueprintError, (self.file, self.line, self.place, self.what)
 
 
 Place = tuple[str | int, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,14 @@ def _moment(form: str, now: str, days: int, rng: random.Random) -> str:
         return f"{rng.randint(7, 19):02d}:{rng.choice(('00', '15', '30', '45'))}"
     day = shifted(now[:10], days)
     return day if form == "date" else f"{day}T{rng.choice((now[11:], '09:30', '13:00', '15:45'))}"
+
+
+_DATED = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T\d\d:\d\d)?", re.ASCII)
+
+
+def is_moment(value: Any) -> bool:
+    """Whether a value looks like a day or a date-time."""
+    return isinstance(value, str) and _DATED.fullmatch(value) is not None
 
 
 def shifted(moment: str, days: int) -> str:
@@ -216,7 +225,7 @@ def _beside(value: Any, rng: random.Random) -> Any:
         value = int(value)
     if isinstance(value, int):
         return value + step
-    if isinstance(value, str) and len(value) >= 10 and value[4:5] == "-" and value[:4].isdigit():
+    if is_moment(value):
         return shifted(value, step)
     return value
 

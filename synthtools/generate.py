@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
 from synthtools.load import load_domain
+from synthtools.orphan import end_with_parent
 from synthtools.populate import WORLDS
 from synthtools.proof import Prover
 from synthtools.seed import derive, generator
@@ -188,7 +189,7 @@ def _in_processes(jobs: list[tuple[str, int, int, Difficulty]], workers: int) ->
     if workers <= 1 or len(jobs) == 1:
         yield from map(_work, jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"), initializer=end_with_parent) as pool:
         yield from pool.map(_work, jobs)
 
 

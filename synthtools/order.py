@@ -43,7 +43,7 @@ def _is_one(limit: object) -> bool:
 def _total(select: object, order: object, exp: object) -> bool:
     """Whether the order's terms settle every tie."""
     terms = [term.this for term in order.expressions]  # type: ignore[attr-defined]
-    if any(getattr(term, "name", "") in ("id", "rowid") for term in terms):
+    if any(getattr(term, "name", "") in ("id", "rowid", "key") for term in terms):
         return True
     group = select.args.get("group")  # type: ignore[attr-defined]
     if group is not None or select.args.get("distinct") is not None:  # type: ignore[attr-defined]

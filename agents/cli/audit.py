@@ -95,7 +95,7 @@ def _in_processes(work: Callable[[Domain], T], domains: Sequence[Domain], worker
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    from agents.orphan import end_with_parent
+    from synthtools.orphan import end_with_parent
 
     count = min(worker_count(workers), len(domains))
     if count <= 1:

@@ -12,7 +12,7 @@ from synthtools.audit.probe import Probe
 from synthtools.audit.world import broken_invariants
 from synthtools.backend import Snapshot
 from synthtools.domain import Column, Domain, Table
-from synthtools.fuzz import shifted, slots_of
+from synthtools.fuzz import is_moment, shifted, slots_of
 from synthtools.invariant import sum_expression
 from synthtools.sample import CallSampler
 from synthtools.tool import Tool
@@ -131,7 +131,7 @@ class Perturber:
             named = [value for value in said if value in ids]
             return rng.choice(named if named and rng.random() < 0.6 else ids)
         if column.kind in ("date", "datetime", "stamp"):
-            return self._moment(column, present, [v for v in said if isinstance(v, str) and v[4:5] == "-" and v[:4].isdigit()] or [now])
+            return self._moment(column, present, [v for v in said if is_moment(v)] or [now])
         found = self.sampler.values(f"{table}.{column.name}")
         if column.type == "INTEGER":
             numbers = [v for v in said if type(v) is int]

@@ -9,30 +9,43 @@ from synthtools.tool import Tool, ToolCall
 
 _LEAST = 60
 """A tool that has not succeeded is called at least so often…"""
-_WORLDS = 6
+_WORLDS = 12
 """… on so many worlds."""
 _NUDGES = 3
+_TURNS = 4
 
 
 def reach_the_rest(survey: Survey) -> None:
     """Further calls of tools that have not succeeded, or of which a documented error has not been reached."""
     for tool in survey.domain.tools.values():
         for index in range(max(survey.effort.search, _LEAST)):
-            wanted = missing(survey, tool)
-            if not wanted or (index >= survey.effort.search and tool.name in survey.succeeded):
+            if not missing(survey, tool) or (index >= survey.effort.search and tool.name in survey.succeeded):
                 break
-            world = -1 - index // 4 % max(survey.effort.dense, _WORLDS) if index % 8 != 4 or not survey.effort.pretty else 0
-            start = survey.start(world, (0, 0, 1)[index % 3])
-            if index % 3 and tool.name in survey.succeeded:
-                _nudged(survey, tool, start, sensible=index % 3 == 1)
-                continue
-            survey.begin(start)
-            writers = _feeders(survey.domain, tool, wanted)
-            for _ in range((0, 2, 5)[index // 3 % 3]):
-                survey.call(survey.sampler.rng.choice(writers), sensible=True)
-            seen = survey.call(tool, sensible=tool.name not in survey.succeeded or index % 2 == 0)
-            if seen is not None and seen.changes and index % 4 < 2:
-                survey.judged(tool, seen.arguments)
+            start = survey.start(-1 - index // 4 % max(survey.effort.dense, _WORLDS), (0, 0, 1)[index % 3])
+            if index % 4 == 3 and (survey.effort.pretty or tool.name not in survey.succeeded):
+                _at_large(survey, tool)
+            elif index % 4 and tool.name in survey.succeeded:
+                _nudged(survey, tool, start, sensible=index % 4 == 1)
+            else:
+                _led_up_to(survey, tool, start, index // 4)
+
+
+def _at_large(survey: Survey, tool: Tool) -> None:
+    """A few calls in a world of the usual size."""
+    for turn in range(_TURNS):
+        survey.begin(survey.start(0))
+        survey.call(tool, sensible=turn == 0)
+
+
+def _led_up_to(survey: Survey, tool: Tool, start: Snapshot, turn: int) -> None:
+    """A call after others that write what it reads; and the same call again."""
+    survey.begin(start)
+    writers = _feeders(survey.domain, tool, missing(survey, tool))
+    for _ in range((0, 2, 5)[turn % 3]):
+        survey.call(survey.sampler.rng.choice(writers), sensible=True)
+    seen = survey.call(tool, sensible=tool.name not in survey.succeeded or turn % 2 == 0)
+    if seen is not None and seen.changes:
+        survey.judged(tool, seen.arguments)
 
 
 def _nudged(survey: Survey, tool: Tool, start: Snapshot, *, sensible: bool) -> None:

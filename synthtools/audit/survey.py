@@ -41,7 +41,7 @@ class Effort:
     """Whether an error that was not reached is a failure."""
 
 
-THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=240, replayed=1, hostile=1, exhaustive=True)
+THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=400, replayed=1, hostile=1, exhaustive=True)
 QUICK = Effort(dense=2, pretty=0, sensible=2, wide=3, chained=3, search=16, replayed=4, hostile=5, exhaustive=False)
 _FINDINGS = 3
 """At most so many findings of one kind for one tool."""

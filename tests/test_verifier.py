@@ -1,0 +1,108 @@
+"""The verifier against an independent oracle: on altered episodes they agree, and a benchmark that could not see an error would be seen."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+from said import Known, dates, named_ids, numbers  # noqa: E402
+from verifier import Judge, Tally, measure, measure_round  # noqa: E402
+
+from synthtools.domain import Domain  # noqa: E402
+from synthtools.goal import Changes, Ending, Goal, Judgement  # noqa: E402
+from synthtools.judge import judge  # noqa: E402
+
+DOMAIN = "marina_berths"
+
+
+def tally_of(judged: Judge) -> Tally:
+    """One small round with some judge."""
+    return measure_round((DOMAIN, 0, 0), tasks=12, judged=judged)
+
+
+@lru_cache(maxsize=1)
+def measured() -> Tally:
+    """One small round with the real one."""
+    return tally_of(judge)
+
+
+def test_no_wrong_episode_is_accepted_and_no_right_one_rejected() -> None:
+    """Hundreds of altered episodes; the script's default is tens of thousands over all domains."""
+    tally = measured()
+    assert tally.disagreements == []
+    assert tally.total("raised") == 0
+    assert min(tally.total("wrong"), tally.total("right")) > 100
+
+
+def test_at_least_half_is_of_kinds_that_no_gate_uses() -> None:
+    """What proved the tasks does not also examine the verifier."""
+    tally = measured()
+    for kind in ("wrong", "right"):
+        assert tally.total(kind, unseen=True) >= tally.total(kind) / 2
+
+
+def accepts_all(_goal: Goal, _changes: Changes, _ending: Ending | None, _domain: Domain) -> Judgement:
+    """A judge that likes everything."""
+    return Judgement(True)
+
+
+def overlooks_extras(goal: Goal, changes: Changes, ending: Ending | None, domain: Domain) -> Judgement:
+    """A judge that sees only the rows that were to change."""
+    rows = {(c.table, c.op) for a in goal.alternatives for c in a.changes}
+    return judge(goal, tuple(c for c in changes if (c.table, c.op) in rows), ending, domain)
+
+
+def believes_any_answer(goal: Goal, changes: Changes, ending: Ending | None, domain: Domain) -> Judgement:
+    """A judge that looks at the world only."""
+    found = judge(goal, changes, ending, domain)
+    return Judgement(found.success or found.reason == "wrong_answer")
+
+
+def forbids_lookups(goal: Goal, changes: Changes, ending: Ending | None, domain: Domain) -> Judgement:
+    """A judge that wants an answer as the result shows it, and no other way."""
+    found = judge(goal, changes, ending, domain)
+    return Judgement(found.success and ending is not None and not isinstance(ending.answer, str))
+
+
+@pytest.mark.parametrize(
+    ("judged", "what"),
+    [
+        (accepts_all, "wrong_accepted"),
+        (overlooks_extras, "wrong_accepted"),
+        (believes_any_answer, "wrong_accepted"),
+        (forbids_lookups, "right_rejected"),
+    ],
+)
+def test_the_benchmark_sees_a_poor_judge(judged: Judge, what: str) -> None:
+    """Each of these errors shows in the figures."""
+    assert tally_of(judged).total(what) > 3
+
+
+def test_the_result_does_not_depend_on_the_workers() -> None:
+    """The same rounds, the same figures."""
+    one, two = (measure([DOMAIN, DOMAIN], 1, 5, workers, tasks=4).result() for workers in (1, 2))
+    assert one == two
+
+
+def test_the_oracle_shares_no_code_with_the_judge() -> None:
+    """Neither the oracle nor its reading of answers imports the judge, or anything that does."""
+    for name in ("oracle.py", "said.py", "episode.py"):
+        tree = ast.parse((BENCHMARKS / name).read_text(encoding="utf-8"))
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not imported & {"synthtools.judge", "synthtools.answer", "synthtools.proof", "verifier"}, name
+
+
+def test_the_oracle_reads_answers() -> None:
+    """Its own reading of amounts, days and ids is sound too."""
+    known = Known("2026-03-02", frozenset({"T-012", "T-013"}), frozenset({"T-"}), {})
+    read = [sorted(map(str, numbers(t))) for t in ("€1,250.50", "-€ 25", "20-25", "25k", "It is 25 cm.", "16A")]
+    assert read == [["1250.50"], ["-25"], ["20", "25"], ["25000"], ["25"], []]
+    assert dates("19 or 20 June, and 2027-01-03", known.today) == {"2026-06-19", "2026-06-20", "2027-01-03"}
+    assert named_ids("t-012 and T-999", known) == ["T-012", "T-999"]
