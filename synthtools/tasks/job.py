@@ -36,6 +36,8 @@ class Drawn:
     text: str
     """Marked words."""
     rows: tuple[Description, ...] = ()
+    parts: tuple[tuple[Any, str], ...] = ()
+    """For a list of plain values: each one, and how it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,16 @@ class Jobs:
         if entity is not None:
             rows = tuple(self._described(entity, str(v), by_id=by_id) for v in (value if isinstance(value, list) else [value]))
             return Drawn(value, value, listed([r.text for r in rows]), rows)
+        if isinstance(value, list):
+            return self._listed(value)
         kind = self._kind(tool, name)
         stored = round(value * 100) if name in tool.money else (int(value) if isinstance(value, bool) else value)
         return Drawn(value, stored, mark(say(self.domain, value, kind, self.rng)))
+
+    def _listed(self, values: list[Any]) -> Drawn:
+        """Several plain values, each in words."""
+        parts = tuple((v, say(self.domain, v, "enum" if isinstance(v, str) else "plain", self.rng)) for v in values)
+        return Drawn(values, values, listed([mark(text) for _, text in parts]), parts=parts)
 
     def _kind(self, tool: Tool, name: str) -> str:
         schema = tool.parameters["properties"][name]
@@ -177,6 +186,8 @@ class Jobs:
             ids = value if isinstance(value, list) else [value]
             rows = tuple(self._described(given.entity, v) for v in ids)
             return Drawn(value, value, listed([r.text for r in rows]), rows)
+        if isinstance(value, list):
+            return self._listed(value)
         kind = "money" if given.money else "date" if given.date else "text" if given.text else "choice" if given.choice else "plain"
         if given.sql and isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             kind = "date"
@@ -224,8 +235,10 @@ def carry_out(builder: Builder, job: Job, choice: int = 0) -> Carried:
     """Do a job with a builder; `choice` says which of tied rows a pick takes. Raises NotBuilt."""
     values: dict[str, Any] = {}
     for name, drawn in job.drawn.items():
+        for value, text in drawn.parts:
+            builder.literal(value, text)
         if not drawn.rows:
-            values[name] = builder.literal(drawn.value, _unmarked(drawn.text))
+            values[name] = drawn.value if drawn.parts else builder.literal(drawn.value, _unmarked(drawn.text))
     results: dict[str, tuple[int, tuple[str | int, ...]]] = {}
     ties, run = 1, _Run(builder, job, values, results)
     for step in job.steps:
