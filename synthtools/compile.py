@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -60,6 +61,8 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
     definitions = [Definition(name, name, tool, Origin("hand")) for name, tool in blueprint.tools.items()]
     tools = {}
     for definition in [*everyday_tools(blueprint, tables, surface), *definitions]:
+        if definition.origin.kind != "hand" and definition.name in blueprint.tools:
+            definition = replace(definition, name=definition.key)
         if definition.name in tools or definition.name in RESERVED:
             raise source.error(("tools",), f"the tool name {definition.name!r} is taken")
         tools[definition.name] = linker.link(definition)

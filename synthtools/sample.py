@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthtools.backend import LocalBackend
-from synthtools.blueprint import After, Given
+from synthtools.blueprint import Given
 from synthtools.domain import Domain
-from synthtools.everyday import argument_name
 from synthtools.fuzz import Fuzzer, Slot, as_bound, slots_of, to_agent
 from synthtools.invariant import resolve_row
 from synthtools.pools import pool
-from synthtools.sql import bind, tokens
+from synthtools.sql import bind
 from synthtools.tool import Tool
-from synthtools.values import Drawer, day_number
+from synthtools.usual import Usual
+from synthtools.values import day_number
 
 Scope = dict[str, Any]
 """Argument → value as SQL sees it (cents, 0 and 1, ISO days, lists)."""
@@ -36,7 +36,7 @@ class CallSampler:
         self._cache: dict[tuple[Any, ...], list[Any]] = {}
         self._start: tuple[Any, ...] | None = None
         self._slots: dict[str, dict[str, Slot]] = {}
-        self._fuzzer = Fuzzer(self)
+        self._fuzzer, self._usual = Fuzzer(self), Usual(self)
         self._selects: dict[tuple[str, str | None], str] = {}
         self._bound: dict[str, tuple[str, tuple[str, ...]]] = {}
 
@@ -127,7 +127,7 @@ class CallSampler:
         return self.rng.randint(first, max(first, int(high) // step)) * step if step > 1 else self.rng.randint(int(low), int(high))
 
     def _end(self, end: int | str, scope: Scope) -> Any:
-        return end if isinstance(end, int) else self._one(f"SELECT ({end})", scope)
+        return end if isinstance(end, int) else self.one(f"SELECT ({end})", scope)
 
     def _day(self, days: tuple[str, str], scope: Scope) -> str | None:
         low, high = (self._ordinal(end, scope) for end in days)
@@ -139,19 +139,20 @@ class CallSampler:
         if _MOMENT.fullmatch(end):
             return day_number(end, datetime.date.fromisoformat(scope["today"]))
         after = _DAYS_AFTER.fullmatch(end)
-        value = scope.get(after.group(1)) if after else self._one(f"SELECT ({end})", scope)
+        value = scope.get(after.group(1)) if after else self.one(f"SELECT ({end})", scope)
         if not isinstance(value, str):
             return None
         shift = int(after.group(2) + after.group(3)) if after else 0
         return datetime.date.fromisoformat(value[:10]).toordinal() + shift
 
-    def _one(self, sql: str, scope: Scope) -> Any:
+    def one(self, sql: str, scope: Mapping[str, Any]) -> Any:
+        """The first value of a query; None where there is none."""
         found = self.options(sql, scope)
         return found[0] if found else None
 
     def _sensible(self, tool: Tool, scope: Scope) -> Scope | None:
         if tool.origin.kind != "hand":
-            return self._everyday(tool, scope)
+            return self._usual.arguments(tool, scope)
         givens = self.domain.blueprint.tools[tool.key].given
         properties = tool.parameters["properties"]
         for name, given in givens.items():
@@ -163,7 +164,7 @@ class CallSampler:
                 return None
             scope[name] = self._timed(properties.get(name, {}), value)
         for name in properties:
-            if name not in givens and not self._fill(tool, name, scope):
+            if name not in givens and not self.fill(tool, name, scope):
                 return None
         return scope
 
@@ -173,7 +174,7 @@ class CallSampler:
             return f"{value}T{int(self.domain.now[11:13]) + self.rng.randint(0, 8):02d}:{self.rng.choice(('00', '15', '30', '45'))}"
         return value
 
-    def _fill(self, tool: Tool, name: str, scope: Scope) -> bool:
+    def fill(self, tool: Tool, name: str, scope: Scope) -> bool:
         """A usual value for an argument that nothing is said about; False when there is none."""
         required = name in tool.parameters["required"]
         if not required and self.rng.random() < 0.5:
@@ -203,91 +204,3 @@ class CallSampler:
             if found:
                 return self.rng.choice(found)
         return slot.plain(self.rng, self.scope()["now"])
-
-    def _everyday(self, tool: Tool, scope: Scope) -> Scope | None:
-        kind = tool.origin.kind
-        if kind == "search":
-            return self._search(tool, scope)
-        if kind == "create":
-            return self._create(tool, scope)
-        if kind == "count":
-            return scope if all(self._fill(tool, name, scope) for name in tool.parameters["properties"]) else None
-        where = None
-        if kind == "transition":
-            lifecycle = self.domain.blueprint.entities[tool.origin.entity].lifecycle
-            before = ", ".join(f"'{s}'" for s, later in lifecycle.items() if tool.origin.state in later)
-            where = f"state IN ({before})"
-        ids = self.ids(tool.origin.entity, where)
-        if not ids:
-            return None
-        scope[f"{tool.origin.entity}_id"] = self.rng.choice(ids)
-        return self._update(tool, scope) if kind == "update" else scope
-
-    def _search(self, tool: Tool, scope: Scope) -> Scope | None:
-        """Filters that some row meets."""
-        entity, fields = tool.origin.entity, self.domain.blueprint.entities[tool.origin.entity].fields
-        ids = self.ids(entity)
-        if not ids:
-            return None
-        chosen = self.rng.choice(ids)
-        for key in self.rng.sample(tool.origin.fields, min(len(tool.origin.fields), self.rng.choice((1, 1, 2)))):
-            value = self._one(f'SELECT "{key}" FROM "{entity}" WHERE id = :id', {"id": chosen})
-            name = argument_name(key, fields[key]) if key in fields else key
-            if value is None:
-                continue
-            if name in tool.parameters["properties"]:
-                scope[name] = value
-            else:
-                scope.update({f"{key}_{end}": value for end in self.rng.choice((("from",), ("until",), ("from", "until")))})
-        return scope
-
-    def _create(self, tool: Tool, scope: Scope) -> Scope | None:
-        entity = tool.origin.entity
-        row: dict[str, Any] = {}
-        for key in tool.origin.fields:
-            spec = self.domain.blueprint.entities[entity].fields[key]
-            name = argument_name(key, spec)
-            if spec.ref:
-                where = spec.where if spec.where and not spec.optional else None
-                ids = self.ids(spec.ref, where, {**row, **scope})
-                if not ids and not spec.nullable:
-                    return None
-                row[key] = self.rng.choice(ids) if ids and (not spec.optional or self.rng.random() > spec.optional) else None
-            else:
-                row[key] = self._field(entity, key, row)
-                if row[key] is None and not spec.nullable:
-                    row[key] = self.usual(self.slots(tool)[name])
-            scope[name] = row[key]
-        return scope
-
-    def _update(self, tool: Tool, scope: Scope) -> Scope | None:
-        fields = self.domain.blueprint.entities[tool.origin.entity].fields
-        count = min(len(tool.origin.fields), self.rng.choice((1, 1, 2)))
-        for key in self.rng.sample(tool.origin.fields, count):
-            value = self._field(tool.origin.entity, key, {})
-            scope[argument_name(key, fields[key])] = self.usual(self.slots(tool)[key]) if value is None else value
-        return scope
-
-    def _field(self, entity: str, key: str, row: dict[str, Any]) -> Any:
-        """A new value of a field, spread as the blueprint spreads it."""
-        spec = self.domain.blueprint.entities[entity].fields[key]
-        moment = spec.date if spec.kind == "date" else spec.datetime
-        if isinstance(moment, After):
-            table = self.domain.tables[entity]
-            text = resolve_row(moment.after, table, self.domain.tables)
-            text = "".join(":" + t.text[2:] if t.kind == "word" and t.text.startswith("t.") else t.text for t in tokens(text))
-            names = {t.text[1:] for t in tokens(text) if t.kind == "bind"}
-            if not names <= row.keys() | {"now", "today"}:
-                return None
-            row[moment.after] = self._one(f"SELECT ({text})", {**self.scope(), **row})
-        today = datetime.date.fromisoformat(self.domain.today)
-        made = Drawer(self.domain.blueprint, self.rng, today, int(self.domain.now[11:13]), False).draw(key, spec)
-        if made is None:
-            return None
-        value = made(row)
-        taken = f'SELECT id FROM "{entity}" WHERE "{key}" = :value'
-        for _ in range(_UNIQUE_TRIES if spec.unique else 0):
-            if not self.options(taken, {"value": value}):
-                break
-            value = made(row)
-        return value

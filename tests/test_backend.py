@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from small import TEXT, tool_shed
 
+from small import TEXT, tool_shed
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.catalog import catalog
 from synthtools.load import load_domain

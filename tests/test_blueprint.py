@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from small import TEXT, tool_shed
 
+from small import TEXT, tool_shed
 from synthtools.blueprint import BlueprintError
 
 MISTAKES = [

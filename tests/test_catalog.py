@@ -39,9 +39,7 @@ def masked(statement: str, names: dict[str, str]) -> str:
         if isinstance(node, exp.Identifier):
             node.set("this", place("n", node.this))
             node.set("quoted", False)
-        elif isinstance(node, exp.Placeholder) and isinstance(node.this, str):
-            node.set("this", place("n", node.this))
-        elif isinstance(node, exp.Literal) and node.is_string:
+        elif isinstance(node, exp.Placeholder) and isinstance(node.this, str) or isinstance(node, exp.Literal) and node.is_string:
             node.set("this", place("n", node.this))
     return tree.sql(dialect="sqlite")
 
