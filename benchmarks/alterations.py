@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 from episode import Act, Plan, Played, Stage
@@ -23,6 +24,8 @@ class Case:
 
     task: Task
     twin: Task | None
+    peers: Sequence[Task]
+    """Other tasks that begin in the same world."""
     stage: Stage
     oracle: Oracle
     references: tuple[Reference, ...]
@@ -42,9 +45,15 @@ class Case:
         return self.references[0].plan
 
     @property
+    def acts(self) -> list[Act]:
+        """The reference's acts that succeed."""
+        made = {label for label, _, result in self.played.calls if result.error is None}
+        return [a for a in self.plan.acts if a.label in made]
+
+    @property
     def writes(self) -> list[Act]:
-        """The reference's acts that may change something."""
-        return [a for a in self.plan.acts if not self.stage.tool(a).read_only]
+        """Those that may change something."""
+        return [a for a in self.acts if not self.stage.tool(a).read_only]
 
     @property
     def tools(self) -> list[Tool]:
@@ -84,6 +93,7 @@ class Case:
         return self.rng.sample(list(items), len(items))
 
 
+_TRIES = 8
 Make = Callable[[Case], Iterator[Plan]]
 
 
@@ -118,3 +128,16 @@ def alike(case: Case, entity: str, row: str) -> list[str]:
     own = rows.pop(row)
     near = case.shuffled(list(rows))
     return sorted(near, key=lambda other: -sum(3 * (isinstance(v, str)) + 1 for k, v in own.items() if rows[other][k] == v))
+
+
+def combined(first: Sequence[Alteration], second: Sequence[Alteration]) -> Make:
+    """Two alterations one upon the other, drawn from each of two tables."""
+
+    def make(case: Case) -> Iterator[Plan]:
+        for _ in range(_TRIES):
+            for plan in islice(case.rng.choice(first).make(case), 1):
+                played = case.stage.play(case.task, plan)
+                references = (replace(case.references[0], plan=plan), *case.references[1:])
+                yield from islice(case.rng.choice(second).make(replace(case, references=references, played=played)), 1)
+
+    return make

@@ -85,7 +85,7 @@ class Played:
     @property
     def arguments(self) -> dict[int, Mapping[str, Any]]:
         """Label → the arguments as they were given."""
-        return {label: call.arguments for label, call, _ in self.calls if isinstance(call.arguments, Mapping)}
+        return {label: orjson.loads(c.arguments) if isinstance(c.arguments, str) else c.arguments for label, c, _ in self.calls}
 
     def shown(self) -> list[str]:
         """The calls, one line each, for a person."""
@@ -112,6 +112,20 @@ def resolved(argument: Any, values: Mapping[int, Any]) -> Any:
     if isinstance(argument, Derived):
         return derive_value(Derived(argument.sql, {k: resolved(v, values) for k, v in argument.uses.items()}), ())
     return [resolved(v, values) for v in argument] if isinstance(argument, list | tuple) else argument
+
+
+def relabelled(plan: Plan, by: int) -> Plan:
+    """The plan with all of its labels raised, so that it can stand beside another."""
+
+    def raised(argument: Any) -> Any:
+        if isinstance(argument, Ref):
+            return Ref(argument.step + by, argument.path)
+        if isinstance(argument, Derived):
+            return Derived(argument.sql, {k: raised(v) for k, v in argument.uses.items()})
+        return [raised(v) for v in argument] if isinstance(argument, list | tuple) else argument
+
+    moved = plan.mapped(raised)
+    return Plan(tuple(replace(a, label=a.label + by) for a in moved.acts), moved.ending)
 
 
 def references(argument: Any) -> Iterator[Ref]:
@@ -183,5 +197,5 @@ class Stage:
         return ending if isinstance(ending, Ending) else None
 
     def tool(self, act: Act) -> Tool:
-        """The tool that an act calls; reference solutions call none that is not there."""
+        """The tool that an act which succeeds calls."""
         return self.domain.tools[act.name]

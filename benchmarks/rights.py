@@ -32,7 +32,7 @@ def other_lookups(case: Case) -> Iterator[Plan]:
 
 def error_mended(case: Case) -> Iterator[Plan]:
     """A call that fails, then the right one."""
-    acts = case.writes or list(case.plan.acts)
+    acts = case.writes or case.acts
     for act in case.shuffled(acts):
         for name, arguments in case.shuffled(_mistakes(case, act))[:2]:
             yield case.plan.inserted(case.plan.acts.index(act), Act(case.plan.fresh_label, name, arguments))
@@ -199,19 +199,19 @@ def as_json_text(case: Case) -> Iterator[Plan]:
     """Arguments handed over as JSON text, keys in other order, whole amounts as floats."""
     acts = []
     for act in case.plan.acts:
-        tool = case.stage.tool(act)
-        arguments = {k: float(v) if k in tool.money and isinstance(v, int) else v for k, v in reversed(act.arguments.items())}
+        money = case.stage.tool(act).money if act in case.acts else frozenset[str]()
+        arguments = {k: float(v) if k in money and isinstance(v, int) else v for k, v in reversed(act.arguments.items())}
         acts.append(Act(act.label, act.name, arguments, as_text=True))
     yield Plan(tuple(acts), case.plan.ending)
 
 
 def text_in_other_case(case: Case) -> Iterator[Plan]:
-    """Free text written in capitals or with a full stop."""
+    """Free text written in capitals or with other punctuation."""
+    columns = [(c, n) for c in case.played.changes for n in c.after if case.domain.tables[c.table].columns[n].kind == "text"]
+    texts = {change.after[name] for change, name in columns}
     for act in case.shuffled(case.writes):
-        tool = case.stage.tool(act)
         for name, value in case.given(act).items():
-            entity, _, key = tool.like.get(name, "").partition(".")
-            if entity and case.domain.tables[entity].columns[key].kind == "text" and isinstance(value, str):
+            if isinstance(value, str) and value in texts:
                 forms = [value.upper(), value.capitalize(), f"{value}.", f" '{value}'! "]
                 yield case.plan.replaced(act.label, **{name: case.rng.choice(forms)})
 

@@ -22,7 +22,7 @@ import endings
 import orjson
 import rights
 import wrongs
-from alterations import Alteration, Case
+from alterations import Alteration, Case, combined
 from episode import Plan, Played, Stage
 from measure import RESULTS, machine
 from oracle import Oracle
@@ -37,7 +37,13 @@ from synthtools.load import load_domain
 from synthtools.sample import CallSampler
 from synthtools.seed import derive, generator
 
-ALTERATIONS = (*wrongs.WRONG, *endings.WRONG, *rights.RIGHT, *endings.RIGHT)
+_WRONG, _RIGHT = (*wrongs.WRONG, *endings.WRONG), (*rights.RIGHT, *endings.RIGHT)
+ALTERATIONS = (
+    *_WRONG,
+    Alteration("a detour, then wrong", "wrong", combined(_RIGHT, _WRONG), most=3),
+    *_RIGHT,
+    Alteration("two detours", "right", combined(_RIGHT, _RIGHT), most=3),
+)
 EPISODES = 10_000
 TASKS = 40
 """Tasks of a domain in one round."""
@@ -139,7 +145,8 @@ def measure_round(job: Job, *, tasks: int = TASKS, judged: Judge = judge) -> Tal
     for task in made:
         references = oracle.references(task)
         played = stage.play(task, references[0].plan)
-        case = Case(task, twins.get(task.twin), stage, oracle, references, played, sampler, generator())
+        peers = [t for t in made if (t.start, t.withheld) == (task.start, task.withheld) and t.id != task.id]
+        case = Case(task, twins.get(task.twin), peers, stage, oracle, references, played, sampler, generator())
         for alteration, plan in altered(case):
             _compare(tally, case, alteration, plan, judged)
     return tally

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alterations import Alteration, Case, alike
-from episode import Act, Plan, references, resolved
+from episode import Act, Plan, plan_of, references, relabelled, resolved
 from oracle import moved_reference
 
 from synthtools.finish import abilities
@@ -32,7 +32,7 @@ def _with_row(case: Case, old: str, new: str) -> Plan:
 
 def near_namesake(case: Case) -> Iterator[Plan]:
     """The row that resembles the right one most, all through."""
-    places = list(dict.fromkeys((e, r) for act in (case.writes or case.plan.acts) for _, e, r in case.places(act)))
+    places = list(dict.fromkeys((e, r) for act in (case.writes or case.acts) for _, e, r in case.places(act)))
     for entity, row in case.shuffled(places):
         for other in alike(case, entity, row)[:2]:
             yield _with_row(case, row, other)
@@ -42,7 +42,7 @@ def other_listed_row(case: Case) -> Iterator[Plan]:
     """Another row of a list that the reference looked at: the second best, or the one below."""
     used = {
         (r.step, r.path[: i + 1])
-        for a in case.plan.acts
+        for a in case.acts
         for v in a.arguments.values()
         for r in references(v)
         for i, p in enumerate(r.path)
@@ -106,7 +106,7 @@ def another_field(case: Case) -> Iterator[Plan]:
             yield case.plan.replaced(act.label, **{name: drawn[name]})
         for name in case.shuffled([n for n in optional if n in act.arguments]):
             kept = {k: v for k, v in act.arguments.items() if k != name}
-            yield Plan(tuple(Act(a.label, a.name, kept) if a is act else a for a in case.plan.acts), case.plan.ending)
+            yield Plan(tuple(Act(a.label, a.name, kept) if a is act else a for a in case.acts), case.plan.ending)
 
 
 def half_done(case: Case) -> Iterator[Plan]:
@@ -145,6 +145,14 @@ def forbidden_yet_done(case: Case) -> Iterator[Plan]:
     plan = Plan(acts, {**case.references[0].plan.ending, "answer": case.answer} if case.references[0].plan.ending else None)
     if not case.stage.play(case.task, plan).failed:
         yield plan
+
+
+def another_task(case: Case) -> Iterator[Plan]:
+    """What another task in the same world asks for, instead of this one's job or besides it."""
+    for peer in case.shuffled(case.peers):
+        label = case.plan.fresh_label
+        other = relabelled(plan_of(peer), label)
+        yield other if case.rng.random() < 0.7 else Plan((*case.plan.acts, *other.acts), case.plan.ending)
 
 
 def swapped(case: Case) -> Iterator[Plan]:
@@ -234,6 +242,7 @@ WRONG = (
     Alteration("said, not done", "wrong", only_said, gate=True),
     Alteration("refused though doable", "wrong", refused_though_doable),
     Alteration("forbidden yet done", "wrong", forbidden_yet_done),
+    Alteration("another task's job", "wrong", another_task),
     Alteration("two objects swapped", "wrong", swapped),
     Alteration("a cent off", "wrong", a_cent_off),
     Alteration("a day off", "wrong", a_day_off),

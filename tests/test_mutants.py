@@ -45,7 +45,7 @@ def test_every_mutant_can_be_made_ready() -> None:
 def test_at_least_95_percent_are_caught(domain: Domain) -> None:
     """Of the mutants that some call tells from the sound tool, the checks catch 95 %."""
     report = audit_mutants(domain, limit=6)
-    assert report.distinguishable > 100
+    assert report.distinguishable > 40
     assert report.share >= 0.95, report.survivors
     assert report.detected + len(report.survivors) == report.distinguishable
     assert sum(report.by_check.values()) == report.detected
