@@ -119,8 +119,10 @@ def _is_id(token: str, domain: Domain) -> bool:
             codes = _codes(tuple(domain.blueprint.entities[table.name].id.codes or ()))
             if token in codes or re.sub(r"-\d+$", "", token) in codes:
                 return True
-        elif token.startswith(table.prefix.upper()) and token[len(table.prefix) :].isdigit():
-            return bool(table.prefix) or len(token) >= table.digits
+            continue
+        number = token[len(table.prefix) :] if token.startswith(table.prefix.upper()) else ""
+        if number.isdigit() and (table.prefix or len(number) >= table.digits):
+            return True
     return False
 
 

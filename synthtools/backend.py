@@ -104,6 +104,13 @@ class LocalBackend:
         for call in log:
             self.call(call)
 
+    @property
+    def start(self) -> Snapshot:
+        """Where the episode began. Raises RuntimeError before the first reset."""
+        if self._start is None:
+            raise RuntimeError("no episode: reset first")
+        return self._start
+
     def snapshot(self) -> Snapshot:
         """This moment, to `reset` to later, in this backend or another."""
         if self._start is None:

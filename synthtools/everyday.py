@@ -11,6 +11,7 @@ from typing import Any
 
 from synthtools.blueprint import Blueprint, Entity, FieldSpec, Guard, HandTool, Parameter
 from synthtools.domain import Table
+from synthtools.entity import argument_name, asked_fields, called, changeable_fields, is_money, plural
 from synthtools.invariant import resolve_row, sum_expression
 from synthtools.schema import choices
 from synthtools.surface import Surface
@@ -54,27 +55,11 @@ def _exempt(made: Definition, definition: Entity) -> Definition:
     return replace(made, tool=made.tool.model_copy(update={"cannot_break": exempt})) if exempt else made
 
 
-def plural(entity: str, definition: Entity) -> str:
-    """The entity's name for several."""
-    if definition.plural:
-        return definition.plural
-    if entity.endswith("y") and entity[-2] not in "aeiou":
-        return entity[:-1] + "ies"
-    return entity + ("es" if entity.endswith(("s", "x", "ch", "sh")) else "s")
-
-
-def called(entity: str, definition: Entity) -> str:
-    """What people call one."""
-    return definition.called[0] if definition.called else entity.replace("_", " ")
 
 
 def _article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
-
-def argument_name(key: str, field: FieldSpec) -> str:
-    """The argument that stands for a field."""
-    return f"{key}_id" if field.ref and not key.endswith("_id") else key
 
 
 def _parameter(entity: str, key: str, field: FieldSpec, *, optional: bool) -> Parameter:
@@ -181,14 +166,6 @@ def _get(maker: _Maker, entity: str, definition: Entity) -> Definition:
     return Definition(f"get_{entity}", maker.surface.tool_name(maker.surface.get, entity), tool, Origin("get", entity))
 
 
-def asked_fields(definition: Entity) -> dict[str, FieldSpec]:
-    """The fields that a compiled create asks for."""
-    return {
-        key: field
-        for key, field in definition.fields.items()
-        if not (field.computed or field.kind == "sum_of" or field.only_in or field.incidental or field.default is not None)
-    }
-
 
 def _create(maker: _Maker, entity: str, definition: Entity) -> Definition:
     table, noun = maker.tables[entity], called(entity, definition)
@@ -266,10 +243,6 @@ def _unique_guards(entity: str, key: str, field: FieldSpec, own: str) -> list[Gu
     return [Guard(require=f":{name} IS NULL OR {free}", error=f"{key}_taken", message=message)]
 
 
-def changeable_fields(definition: Entity) -> dict[str, FieldSpec]:
-    """The fields that a compiled update can change."""
-    return {key: field for key, field in asked_fields(definition).items() if not field.fixed and field.kind != "ref"}
-
 
 def _update(maker: _Maker, entity: str, definition: Entity) -> Definition:
     noun, fields = called(entity, definition), changeable_fields(definition)
@@ -328,21 +301,7 @@ def _count(maker: _Maker, entity: str, definition: Entity) -> Definition:
         description=f"Count {noun.replace('_', ' ')} in groups.",
         parameters=parameters,
         returns=f"SELECT {', '.join(shown)} FROM {_q(entity)} AS t{where} GROUP BY 1 ORDER BY 1",
-        money=[f"total_{s}" for s in sums if table.columns[s].kind == "money" or _sums_money(maker, entity, s)],
+        money=[f"total_{s}" for s in sums if is_money(maker.blueprint, entity, s)],
     )
     return Definition(f"count_{noun}", maker.surface.tool_name("count", noun), tool, Origin("count", entity, fields=tuple(groups)))
 
-
-def _sums_money(maker: _Maker, entity: str, key: str) -> bool:
-    return is_money(maker.blueprint, entity, key)
-
-
-def is_money(blueprint: Blueprint, entity: str, key: str) -> bool:
-    """Whether a column holds an amount: a money field, or a sum over one."""
-    field = blueprint.entities[entity].fields.get(key)
-    if field is None:
-        return False
-    if field.sum_of:
-        child = blueprint.entities[field.sum_of].fields
-        return any(f.kind == "money" and key in str(field.each).replace(".", " ").split() for key, f in child.items())
-    return field.kind == "money"

@@ -17,7 +17,8 @@ from synthtools.proof import Prover
 from synthtools.seed import derive, generator
 from synthtools.task import KINDS, Task
 from synthtools.tasks.build import NotBuilt
-from synthtools.tasks.kinds import Candidate, Maker
+from synthtools.tasks.kinds import KINDS as MAKERS
+from synthtools.tasks.maker import Candidate, Maker
 
 SHARES: Mapping[str, float] = {
     "single": 0.12,
@@ -79,7 +80,8 @@ class Factory:
             maker = self._makers[world] = Maker(self.domain, self.backend, world, generator())
         maker.rng.seed(derive("task", self.domain.name, self.seed, kind, number))
         try:
-            candidates = maker.make(kind)
+            maker.begin()
+            candidates = MAKERS[kind](maker)
         except NotBuilt as reason:
             self._drop(f"not_built:{reason}", kind)
             return ()

@@ -10,7 +10,7 @@ from synthtools.answer import answers
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Change, Changes, Ending, Goal, Judgement
 
-MATCH_STEPS = 20_000
+MATCH_STEPS = 5_000
 """Steps of search after which matching is given up: a task that could need more is not admitted."""
 _Row = tuple[str, str]
 """(table, id) of an inserted row."""
@@ -95,7 +95,7 @@ def match(expected: Changes, actual: Changes, domain: Domain) -> dict[str, str] 
     if len(expected) != len(actual):
         return None
     wanted, found = _Side(expected, domain), _Side(actual, domain)
-    if wanted.others.keys() != found.others.keys() or sorted(map(repr, wanted.signed.values())) != sorted(map(repr, found.signed.values())):
+    if wanted.others.keys() != found.others.keys() or sorted(wanted.signed.values()) != sorted(found.signed.values()):
         return None
     renamed = _Search(domain, wanted, found).run()
     return None if renamed is None else {row[1]: key for row, key in renamed.items()}
@@ -115,7 +115,11 @@ class _Side:
             contents[change.table, change.key] = content
             for name, row in _links(change, self.inserts, domain):
                 self.named.setdefault(row, []).append((name, content))
-        self.signed = {row: (contents[row], sorted(map(repr, self.named.get(row, ())))) for row in self.inserts}
+        self.signed = {row: repr((contents[row], sorted(map(repr, self.named.get(row, ()))))) for row in self.inserts}
+        self.alike: dict[str, list[_Row]] = {}
+        """Signature → the inserted rows that have it."""
+        for row, signature in self.signed.items():
+            self.alike.setdefault(signature, []).append(row)
 
 
 def _links(change: Change, inserts: Mapping[_Row, Change], domain: Domain) -> Iterator[tuple[str, _Row]]:
@@ -185,10 +189,10 @@ class _Search:
     def _candidates(self, row: _Row, used: frozenset[_Row]) -> Iterator[_Row]:
         """Rows that may stand for one. Of equal ones that nothing refers to, the first: any other would do no better."""
         tried = []
-        for candidate, change in self.found.inserts.items():
-            if candidate in used or self.found.signed[candidate] != self.wanted.signed[row]:
+        for candidate in self.found.alike[self.wanted.signed[row]]:
+            if candidate in used:
                 continue
-            cells = [value for name, value in change.after.items() if name != "id"]
+            cells = [value for name, value in self.found.inserts[candidate].after.items() if name != "id"]
             if candidate in self.found.named or cells not in tried:
                 tried.append(cells)
                 yield candidate

@@ -11,7 +11,8 @@ import apsw
 
 from synthtools.blueprint import Blueprint, FieldSpec, Parameter, Place, Source
 from synthtools.domain import Invariant, Table
-from synthtools.everyday import Definition, called, is_money
+from synthtools.entity import called, is_money
+from synthtools.everyday import Definition
 from synthtools.order import refuse_partial_order
 from synthtools.schema import choices, integer_choices
 from synthtools.sql import Facts, SqlError, bind, examine, substitute, tokens

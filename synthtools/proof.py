@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from synthtools.alter import literals, mutants, same_shape, swapped_blocks, without, wrong_answer
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
 from synthtools.finish import abilities, parse_finish
-from synthtools.goal import OUTCOMES, Answer, Changes, Ending, Judgement
+from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
 from synthtools.judge import MatchTooHard, judge, relevant
 from synthtools.promise import broken
 from synthtools.seed import generator
-from synthtools.task import Derived, Ref, SolutionStep, Task, refs, resolve
+from synthtools.task import SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Describer, Description
-from synthtools.tool import Tool, ToolCall, ToolResult
+from synthtools.tool import ToolCall, ToolResult
 
 GATES = (
     "solution_runs",
@@ -38,8 +39,8 @@ GATES = (
 )
 """In order; `twins` is judged on pairs."""
 
-MUTANTS = 4
-"""Mutated solutions tried for each task."""
+_PAGING = range(2000)
+"""Numbers that a solution may use to page through a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class Prover:
         self.checked["policies_kept"] += 1
         episode = self.play(task, task.solution)
         keys = {t.name: t.key for t in self._tools.values()}
-        calls = [(keys.get(s.name, s.name), {}, r.reason) for s, r in zip(task.solution, episode.results, strict=False)]
+        calls: list[tuple[str, Any, str]] = [(keys.get(s.name, s.name), {}, r.reason) for s, r in zip(task.solution, episode.results, strict=False)]
         connection = self.backend.world.connection
         return not any(broken(connection, self.domain, name, episode.changes, calls) for name in self.domain.policies)
 
@@ -262,110 +263,3 @@ class Prover:
         twins = [t for t in self._tools.values() if t.key not in task.withheld and missing.writes <= t.writes and t.origin.kind != "create"]
         self.checked["no_other_way"] += 1
         return not any(same_shape(missing, t) for t in twins)
-
-
-_PAGING = range(2000)
-
-
-def wrong_answer(answer: Answer) -> Any:
-    """An answer of the same type that is not the right one."""
-    value = answer.value
-    if answer.type == "money":
-        return value / 100 + 1
-    if answer.type == "number":
-        return value + 1
-    if answer.type == "ids":
-        return [*value, f"{value[0]}9"]
-    if answer.type == "date":
-        return f"{int(value[:4]) + 1}{value[4:]}"
-    return f"{value}9"
-
-
-def same_shape(one: Tool, other: Tool) -> bool:
-    """Whether two tools take the same required arguments and run the same effects."""
-    return sorted(one.parameters["required"]) == sorted(other.parameters["required"]) and one.program.effects == other.program.effects
-
-
-def literals(argument: Any) -> Iterator[Any]:
-    """Every literal inside an argument."""
-    if isinstance(argument, Ref):
-        return
-    if isinstance(argument, Derived):
-        for inner in argument.uses.values():
-            yield from literals(inner)
-    elif isinstance(argument, list | tuple):
-        for inner in argument:
-            yield from literals(inner)
-    else:
-        yield argument
-
-
-def without(steps: Sequence[SolutionStep], index: int) -> tuple[SolutionStep, ...]:
-    """The steps with one replaced by nothing, so that later references keep their numbers."""
-    return tuple(SolutionStep("", {}) if i == index else step for i, step in enumerate(steps))
-
-
-def swapped_blocks(steps: Sequence[SolutionStep], writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
-    """The steps with two neighbouring writes, each with the look-ups before it, the other way round, where neither needs the other."""
-    starts = [0, *(w + 1 for w in writes[:-1])]
-    for (first, middle), (_, last) in zip(zip(starts, writes, strict=True), list(zip(starts, writes, strict=True))[1:], strict=False):
-        later = range(middle + 1, last + 1)
-        if any(first <= r.step <= middle for i in later for v in steps[i].arguments.values() for r in refs(v)):
-            continue
-        order = [*range(first), *later, *range(first, middle + 1), *range(last + 1, len(steps))]
-        place = {old: new for new, old in enumerate(order)}
-        yield tuple(SolutionStep(steps[i].name, {k: _renumber(v, place) for k, v in steps[i].arguments.items()}) for i in order)
-
-
-def _renumber(argument: Any, place: Mapping[int, int]) -> Any:
-    if isinstance(argument, Ref):
-        return Ref(place[argument.step], argument.path)
-    if isinstance(argument, Derived):
-        return Derived(argument.sql, {k: _renumber(v, place) for k, v in argument.uses.items()})
-    return [_renumber(v, place) for v in argument] if isinstance(argument, list | tuple) else argument
-
-
-def mutants(task: Task, domain: Domain, backend: LocalBackend, writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
-    """Solutions with one thing wrong, at most MUTANTS of them, the same for the same task."""
-    rng = generator("mutants", task.request, task.start.world)
-    accepted = {str(c.after.get(k)) for a in task.goal.alternatives for c in a.changes for k in c.after} | {
-        c.key for a in task.goal.alternatives for c in a.changes
-    }
-    spots = [(i, name) for i in writes for name in task.solution[i].arguments]
-    rng.shuffle(spots)
-    made = 0
-    for index, name in spots:
-        step = task.solution[index]
-        tool = domain.tools[step.name]
-        for wrong in _wrong_values(tool, name, step.arguments[name], backend, rng):
-            if str(wrong) in accepted or made >= MUTANTS - 1:
-                continue
-            made += 1
-            changed = SolutionStep(step.name, {**step.arguments, name: wrong})
-            yield (*task.solution[:index], changed, *task.solution[index + 1 :])
-    if writes:
-        last = writes[-1]
-        steps = task.solution
-        yield (*steps[: last + 1], steps[last], *(SolutionStep(s.name, {k: _shifted(v, last) for k, v in s.arguments.items()}) for s in steps[last + 1 :]))
-
-
-def _shifted(argument: Any, after: int) -> Any:
-    if isinstance(argument, Ref):
-        return Ref(argument.step + (argument.step > after), argument.path)
-    return [_shifted(v, after) for v in argument] if isinstance(argument, list | tuple) else argument
-
-
-def _wrong_values(tool: Tool, name: str, value: Any, backend: LocalBackend, rng: Any) -> Iterator[Any]:
-    schema = tool.parameters["properties"][name]
-    entity = tool.refers.get(name)
-    if entity is not None and not isinstance(value, list):
-        rows = backend.world.connection.execute(f'SELECT id FROM "{entity}" ORDER BY id').fetchall()
-        yield rng.choice(rows)[0]
-    elif "enum" in schema:
-        others = [v for v in schema["enum"] if v != value]
-        if others:
-            yield rng.choice(others)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield value + 1
-
-

@@ -34,7 +34,6 @@ class CallSampler:
     def __init__(self, domain: Domain, backend: LocalBackend, rng: random.Random) -> None:
         self.domain, self.backend, self.rng = domain, backend, rng
         self._cache: dict[tuple[Any, ...], list[Any]] = {}
-        self._start: tuple[Any, ...] | None = None
         self._slots: dict[str, dict[str, Slot]] = {}
         self._fuzzer, self._usual = Fuzzer(self), Usual(self)
         self._selects: dict[tuple[str, str | None], str] = {}
@@ -42,8 +41,6 @@ class CallSampler:
 
     def sample(self, tool: Tool, *, sensible: bool = True) -> dict[str, Any] | None:
         """Arguments as an agent gives them; None when nothing in this world fits."""
-        snapshot = self.backend.snapshot()
-        self._start = None if snapshot.delta else (snapshot.world, snapshot.setup, snapshot.now)
         scope = self.scope()
         chosen = self._sensible(tool, scope)
         if not sensible:
@@ -85,14 +82,15 @@ class CallSampler:
             self._bound[sql] = (text, tuple(sorted(names)))
         text, names_used = self._bound[sql]
         values = {name: as_bound(scope.get(name)) for name in names_used}
-        if self._start is None:
-            return [row[0] for row in self.backend.world.connection.execute(text, values)]
-        key = (self._start, sql, *values.values())
+        world, start = self.backend.world, self.backend.start
+        if not world.untouched:
+            return [row[0] for row in world.connection.execute(text, values)]
+        key = (start.world, start.setup, world.now, sql, *values.values())
         found = self._cache.get(key)
         if found is None:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            found = self._cache[key] = [row[0] for row in self.backend.world.connection.execute(text, values)]
+            found = self._cache[key] = [row[0] for row in world.connection.execute(text, values)]
         return found
 
     def ids(self, entity: str, where: str | None = None, scope: Mapping[str, Any] | None = None) -> list[str]:

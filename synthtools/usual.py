@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from synthtools.blueprint import After
-from synthtools.everyday import argument_name
+from synthtools.entity import argument_name
 from synthtools.invariant import resolve_row
 from synthtools.sql import tokens
 from synthtools.tool import Tool

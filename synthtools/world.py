@@ -126,6 +126,11 @@ class World:
         self.counters.update(counters)
         self.touched.clear()
 
+    @property
+    def untouched(self) -> bool:
+        """Whether the world is as it was at the episode's start."""
+        return self._session is None or self._session.is_empty or not self._session.changeset()
+
     def delta(self) -> bytes:
         """The net change since the episode's start, as a changeset."""
         return self._session.changeset() if self._session is not None else b""

@@ -73,6 +73,18 @@ def test_candidates_follow_the_world() -> None:
     assert drawn.sample(lend) is not None
 
 
+def test_candidates_belong_to_the_world_one_stands_in() -> None:
+    """Values looked up in one world, or before a call, are not given out in another, or after it."""
+    drawn = sampler(0, "stand")
+    seen = drawn.values("stay.state"), drawn.ids("stay")
+    drawn.backend.reset(Snapshot(DOMAIN.digest, -1))
+    assert drawn.ids("stay") != seen[1]
+    drawn.backend.reset(Snapshot(DOMAIN.digest, 0, ("UPDATE stay SET state = 'cancelled'",)))
+    assert drawn.values("stay.state") == ["cancelled"]
+    drawn.backend.reset(Snapshot(DOMAIN.digest, 0))
+    assert (drawn.values("stay.state"), drawn.ids("stay")) == seen
+
+
 @pytest.mark.parametrize(
     ("given", "fits"),
     [

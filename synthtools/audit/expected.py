@@ -7,7 +7,7 @@ from typing import Any
 
 from synthtools.audit.probe import Probe, Seen
 from synthtools.blueprint import Entity, FieldSpec
-from synthtools.everyday import argument_name, is_money
+from synthtools.entity import argument_name, is_money
 from synthtools.goal import Change
 from synthtools.invariant import resolve_row
 from synthtools.schema import choices

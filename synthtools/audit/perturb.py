@@ -15,9 +15,11 @@ from synthtools.domain import Column, Domain, Table
 from synthtools.fuzz import is_moment, shifted, slots_of
 from synthtools.invariant import sum_expression
 from synthtools.sample import CallSampler
-from synthtools.tool import Tool
+from synthtools.sql import examine
+from synthtools.tool import Guard, Tool
 
 _HOPS = 2
+_FOCUSED = 0.7
 
 
 @dataclass(slots=True)
@@ -30,11 +32,10 @@ class Perturber:
     def nudge(self, start: Snapshot, tool: Tool, arguments: Mapping[str, Any], errors: Sequence[str] = ()) -> bool:
         """Stand at `start` with one to three cells near the arguments changed; False, at `start`, where that breaks what always holds.
 
-        `errors`: what one would like to see; half of the time only cells that invariants of these errors read are changed.
+        `errors`: what one would like to see; mostly, only cells on which one of these errors depends are changed.
         """
         rng, domain, backend = self.sampler.rng, self.probe.domain, self.probe.backend
-        focus = set().union(*(i.reads for i in domain.invariants if i.error in errors)) if rng.random() < 0.5 else set()
-        matter = {c for c in focus if not c.endswith(".id")} or self._matter(tool)
+        matter = (self._focus(tool, rng.choice(errors)) if errors and rng.random() < _FOCUSED else set()) or self._matter(tool)
         said = [*self._said(tool, arguments)]
         cells = [
             (table, key, domain.tables[table].columns[name])
@@ -44,7 +45,7 @@ class Perturber:
         ]
         if not cells:
             return False
-        setup = [sql for cell in rng.sample(cells, min(len(cells), rng.choice((1, 1, 2, 3)))) for sql in self._change(*cell, said)]
+        setup = [sql for cell in rng.sample(cells, min(len(cells), rng.choice((1, 2, 2, 3)))) for sql in self._change(*cell, said)]
         try:
             backend.reset(replace(start, setup=(*setup, *sums(domain))))
         except apsw.ConstraintError:
@@ -70,6 +71,24 @@ class Perturber:
         for table in sorted({column.partition(".")[0] for column in matter}):
             ids = self.sampler.ids(table) if table in self.probe.domain.tables else []
             yield from ((table, key) for key in self.sampler.rng.sample(ids, min(2, len(ids))))
+
+    def _focus(self, tool: Tool, error: str) -> set[str]:
+        """The columns on which one error depends: those that its invariants read, or that reach its guards through `let` rows."""
+        found: set[str] = set().union(*(i.reads for i in self.probe.domain.invariants if i.error == error))
+        for guard in tool.program.guards:
+            if guard.error == error:
+                found |= self._guarded(tool, guard)
+        return {column for column in found if not column.endswith(".id")}
+
+    def _guarded(self, tool: Tool, guard: Guard) -> set[str]:
+        connection = self.probe.connection
+        found = set(examine(connection, f"SELECT ({guard.require})", write=False).reads)
+        for let in tool.program.lets:
+            facts = examine(connection, let.sql, write=False)
+            for column, origin in zip(facts.columns, facts.origins, strict=True):
+                if f":{let.name}__{column}" in guard.require:
+                    found |= {".".join(origin)} if origin else facts.reads
+        return found
 
     def _matter(self, tool: Tool) -> set[str]:
         """The columns on which the tool's answer may depend."""

@@ -9,7 +9,7 @@ import orjson
 
 from synthtools.backend import Backend
 from synthtools.domain import Domain
-from synthtools.everyday import argument_name
+from synthtools.entity import argument_name
 from synthtools.task import Ref, SolutionStep, resolve
 from synthtools.tasks.describe import Claim, Describer
 from synthtools.tool import Tool

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from synthtools.domain import Column, Domain, Table
-from synthtools.everyday import called, is_money
+from synthtools.entity import called, is_money
 from synthtools.invariant import resolve_row
 from synthtools.language import mark, say
 
