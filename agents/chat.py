@@ -135,9 +135,7 @@ class ChatAgent:
 
     def _ask(self) -> ChatCompletion:
         budget, sampling = self.budget, self.sampling
-        if (budget.tokens is not None and self.spent_tokens >= budget.tokens) or (
-            budget.money is not None and self.spent_money >= budget.money
-        ):
+        if (budget.tokens is not None and self.spent_tokens >= budget.tokens) or (budget.money is not None and self.spent_money >= budget.money):
             raise OutOfBudget(f"{self.name} has spent {self.spent_tokens} tokens and {self.spent_money:.2f}")
         asked: dict[str, Any] = {"model": sampling.model, "messages": self._messages, "tools": self._tools}
         chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_completion_tokens": sampling.max_tokens}

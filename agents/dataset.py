@@ -24,11 +24,11 @@ from typing import IO, Any
 import orjson
 
 from agents.agent import reply_of
-from synthtools.replacing import replacing
 from agents.run import Row, Stored
 from agents.trajectory import Step, Trajectory
 from envs.offer import Offers, briefing
 from synthtools.pack import Pack
+from synthtools.replacing import replacing
 from synthtools.task import Task
 
 ROW_GROUP = 1000
@@ -125,9 +125,7 @@ def conversation(trajectory: Trajectory, lesson: Lesson, arguments: Callable[[Ma
     return messages
 
 
-def _turn(
-    steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str, Any] | str], Any], *, last: bool
-) -> Iterator[dict[str, Any]]:
+def _turn(steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str, Any] | str], Any], *, last: bool) -> Iterator[dict[str, Any]]:
     """One turn's messages. Results of the last turn were never seen. Ids are nine letters and digits, which every chat template takes."""
     if steps[0].spoken:
         yield {"role": "assistant", "content": steps[0].text}

@@ -12,8 +12,8 @@ from typing import IO, Any
 import apsw
 import orjson
 
-from synthtools.replacing import replacing
 from agents.trajectory import Trajectory, load_trajectory
+from synthtools.replacing import replacing
 
 GROUP = 500
 """Rows of one commit: what a kill can lose."""
@@ -174,9 +174,7 @@ class Stored:
     def __init__(self, folder: Path) -> None:
         path = folder / "run.db"
         if not path.is_file():
-            raise RunError(
-                f"{folder}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote"
-            )
+            raise RunError(f"{folder}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote")
         self.folder = folder
         try:
             self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)

@@ -92,9 +92,7 @@ def register_envs() -> None:
 
 def _register(env_id: str, kwargs: dict[str, Any]) -> None:
     if env_id not in gymnasium.registry:
-        gymnasium.register(
-            env_id, entry_point="envs.registration:make_env", vector_entry_point="envs.registration:make_vector", kwargs=kwargs
-        )
+        gymnasium.register(env_id, entry_point="envs.registration:make_env", vector_entry_point="envs.registration:make_vector", kwargs=kwargs)
 
 
 @dataclass(frozen=True, slots=True)

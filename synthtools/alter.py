@@ -96,7 +96,8 @@ def mutants(task: Task, domain: Domain, backend: LocalBackend, writes: Sequence[
     if writes:
         last = writes[-1]
         steps = task.solution
-        yield (*steps[: last + 1], steps[last], *(SolutionStep(s.name, {k: _shifted(v, last) for k, v in s.arguments.items()}) for s in steps[last + 1 :]))
+        after = (SolutionStep(s.name, {k: _shifted(v, last) for k, v in s.arguments.items()}) for s in steps[last + 1 :])
+        yield (*steps[: last + 1], steps[last], *after)
 
 
 def _shifted(argument: Any, after: int) -> Any:

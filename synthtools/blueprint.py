@@ -67,9 +67,7 @@ class After(Part):
     minutes: Numbers | None = None
 
 
-FIELD_KINDS = (
-    "ref person email phone company city address bool choice int money date datetime pool text stamp sum_of".split()
-)
+FIELD_KINDS = "ref person email phone company city address bool choice int money date datetime pool text stamp sum_of".split()
 """The closed list of field kinds; a field names exactly one."""
 
 
@@ -533,12 +531,10 @@ def _first_error(error: ValidationError, source: Source, data: Any) -> Blueprint
 
 
 def _real_place(loc: tuple[int | str, ...], data: Any) -> Place:
-    """pydantic's loc without the names of the union branches it tried."""
+    """Pydantic's loc without the names of the union branches it tried."""
     place: list[str | int] = []
     for part in loc:
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+        if isinstance(data, dict) and part in data or isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
         elif part is not loc[-1] or not isinstance(data, dict) or not re.fullmatch(r"[a-z_]+", str(part)):
             continue

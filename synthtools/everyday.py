@@ -55,11 +55,8 @@ def _exempt(made: Definition, definition: Entity) -> Definition:
     return replace(made, tool=made.tool.model_copy(update={"cannot_break": exempt})) if exempt else made
 
 
-
-
 def _article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
 
 
 def _parameter(entity: str, key: str, field: FieldSpec, *, optional: bool) -> Parameter:
@@ -86,7 +83,8 @@ def _search(maker: _Maker, entity: str, definition: Entity) -> Definition:
             parameters[f"{key}_until"] = Parameter(like=f"{entity}.{key}", optional=True, description=f"Only up to this {field.kind}.")
             conditions += [f"(:{key}_from IS NULL OR t.{_q(key)} >= :{key}_from)", f"(:{key}_until IS NULL OR t.{_q(key)} <= :{key}_until)"]
         elif field.kind in _CONTAINS:
-            parameters[name] = Parameter(type="string", optional=True, max_length=80, description=f"Text that the {key.replace('_', ' ')} contains.")
+            words = f"Text that the {key.replace('_', ' ')} contains."
+            parameters[name] = Parameter(type="string", optional=True, max_length=80, description=words)
             conditions.append(f"(:{name} IS NULL OR instr(lower(t.{_q(key)}), lower(:{name})) > 0)")
         else:
             parameters[name] = _parameter(entity, key, field, optional=True)
@@ -105,7 +103,9 @@ def _search(maker: _Maker, entity: str, definition: Entity) -> Definition:
         returns = {surface.envelope: query, "total": f"SELECT COUNT(*) AS value FROM {_q(entity)} AS t WHERE {where}"}
     noun = plural(entity, definition)
     tool = HandTool(
-        description=f"List {noun.replace('_', ' ')} that match every filter given, {surface.page_size} at a time.", parameters=parameters, returns=returns
+        description=f"List {noun.replace('_', ' ')} that match every filter given, {surface.page_size} at a time.",
+        parameters=parameters,
+        returns=returns,
     )
     page = {"page": "page", "offset": "offset", "cursor": "after"}[surface.paging]
     origin = Origin("search", entity, fields=tuple(fields))
@@ -164,7 +164,6 @@ def _get(maker: _Maker, entity: str, definition: Entity) -> Definition:
         returns=f"SELECT {columns} FROM {_q(entity)} WHERE id = :{entity}_id",
     )
     return Definition(f"get_{entity}", maker.surface.tool_name(maker.surface.get, entity), tool, Origin("get", entity))
-
 
 
 def _create(maker: _Maker, entity: str, definition: Entity) -> Definition:
@@ -243,14 +242,14 @@ def _unique_guards(entity: str, key: str, field: FieldSpec, own: str) -> list[Gu
     return [Guard(require=f":{name} IS NULL OR {free}", error=f"{key}_taken", message=message)]
 
 
-
 def _update(maker: _Maker, entity: str, definition: Entity) -> Definition:
     noun, fields = called(entity, definition), changeable_fields(definition)
     parameters = _id_parameter(entity) | {argument_name(k, f): _parameter(entity, k, f, optional=True) for k, f in fields.items()}
     names = [argument_name(k, f) for k, f in fields.items()]
     guards = [_not_found(entity, definition, "row")]
     some = " OR ".join(f":{name} IS NOT NULL" for name in names)
-    guards.append(Guard(require=some, error="nothing_to_change", message="Give at least one value to change.", because="An update says what changes."))
+    because = "An update says what changes."
+    guards.append(Guard(require=some, error="nothing_to_change", message="Give at least one value to change.", because=because))
     guards += [guard for k, f in fields.items() for guard in _unique_guards(entity, k, f, f" AND id <> :{entity}_id")]
     sets = ", ".join(f"{_q(k)} = COALESCE(:{argument_name(k, f)}, {_q(k)})" for k, f in fields.items())
     tool = HandTool(
@@ -304,4 +303,3 @@ def _count(maker: _Maker, entity: str, definition: Entity) -> Definition:
         money=[f"total_{s}" for s in sums if is_money(maker.blueprint, entity, s)],
     )
     return Definition(f"count_{noun}", maker.surface.tool_name("count", noun), tool, Origin("count", entity, fields=tuple(groups)))
-

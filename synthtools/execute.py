@@ -25,7 +25,20 @@ class InvariantBroken(RuntimeError):
 class ToolProgram:
     """One tool made ready to run in any world of its domain."""
 
-    __slots__ = ("_checks", "_domain", "_effects", "_for_each", "_guard_sql", "_lets", "_messages", "_new_ids", "_parser", "_plain", "_returns", "tool")
+    __slots__ = (
+        "_checks",
+        "_domain",
+        "_effects",
+        "_for_each",
+        "_guard_sql",
+        "_lets",
+        "_messages",
+        "_new_ids",
+        "_parser",
+        "_plain",
+        "_returns",
+        "tool",
+    )
 
     def __init__(self, domain: Domain, tool: Tool) -> None:
         program = tool.program
@@ -90,7 +103,9 @@ class ToolProgram:
         if world.touched and self._checks:
             for table, (sql, invariants) in self._checks.items():
                 if table in world.touched:
-                    broken = connection.execute(sql, {"touched": orjson.dumps(world.touched[table]).decode(), "now": scope["now"], "today": scope["today"]}).get
+                    broken = connection.execute(
+                        sql, {"touched": orjson.dumps(world.touched[table]).decode(), "now": scope["now"], "today": scope["today"]}
+                    ).get
                     if broken >= 0:
                         return self._error("refused", *invariants[broken])
         return ToolResult(self.render(connection, scope))

@@ -74,4 +74,3 @@ class Judgement:
 
     success: bool
     reason: Literal["", "no_ending", "wrong_outcome", "wrong_about", "wrong_answer", "missing_change", "extra_change", "wrong_change"] = ""
-

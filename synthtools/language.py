@@ -41,7 +41,12 @@ MANNERS = (
         ("May I ask: {q}?", "I wanted to ask: {q}?", "A question, if I may: {q}?", "Could you look something up for me: {q}?"),
         ("", "Good afternoon. ", "Hello! ", "Hi there, ", "Sorry to bother you. "),
         ("", " Many thanks!", " Thank you very much.", " I'd appreciate it.", " Thanks in advance."),
-        joins=("Could you {a}? And then {b}, please.", "Could you {a}, and also {b}?", "Would you {a}? Once that is done, {b}.", "Two small requests: {a}, then {b}."),
+        joins=(
+            "Could you {a}? And then {b}, please.",
+            "Could you {a}, and also {b}?",
+            "Would you {a}? Once that is done, {b}.",
+            "Two small requests: {a}, then {b}.",
+        ),
     ),
     Manner(
         ("can you {c}", "{c} please", "need you to {c}", "pls {c}", "{c}, quick as you can"),
@@ -59,7 +64,14 @@ MANNERS = (
         joins=("{A}. Thereafter, {b}.", "We have two matters. {A}. Secondly, {b}.", "{A}; subsequently, {b}.", "Kindly {a}, and then {b}."),
     ),
     Manner(
-        ("Quick favour: {c}.", "When you get a minute, {c}.", "Right, next one: {c}.", "Just had a call. {C}, would you?", "Right then: {c}.", "So, {c}."),
+        (
+            "Quick favour: {c}.",
+            "When you get a minute, {c}.",
+            "Right, next one: {c}.",
+            "Just had a call. {C}, would you?",
+            "Right then: {c}.",
+            "So, {c}.",
+        ),
         ("Somebody is asking: {q}?", "I have them on the phone: {q}?", "Before I forget: {q}?", "Just so I know: {q}?", "Remind me: {q}?"),
         ("", "Hi again! ", "Me again. ", "Hey! ", "Morning! "),
         ("", " Cheers!", " You're a star.", " That's all.", " Ta!"),
@@ -126,7 +138,7 @@ def say(domain: Domain, value: Any, kind: str, rng: random.Random) -> str:
     if kind == "bool" or isinstance(value, bool):
         return "yes" if value else "no"
     if kind == "text":
-        return f'{rng.choice(chr(34) * 2)}{value}{chr(34)}'
+        return f"{rng.choice(chr(34) * 2)}{value}{chr(34)}"
     if isinstance(value, list):
         parts = [str(v) for v in value]
         return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -151,7 +163,14 @@ def say_date(value: str, today: str, rng: random.Random) -> str:
     ending = "th" if 10 < day.day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10, "th")
     forms = [value, f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}"]
     if day.year == now.year:
-        forms = [value, f"{day.day} {month}", f"{day.day} {month}", f"{month} {day.day}", f"the {day.day}{ending} of {month}", f"{day.day} {month[:3]}"]
+        forms = [
+            value,
+            f"{day.day} {month}",
+            f"{day.day} {month}",
+            f"{month} {day.day}",
+            f"the {day.day}{ending} of {month}",
+            f"{day.day} {month[:3]}",
+        ]
         if abs((day - now).days) < 100:
             forms.append(f"{day.strftime('%A')}, {day.day} {month}")
     return rng.choice(forms)
@@ -172,7 +191,7 @@ def is_clause(phrase: str) -> bool:
 def is_imperative(template: str) -> bool:
     """Whether a template, its slots unfilled, begins with a verb and ends open."""
     first = template.split(maxsplit=1)[0].strip(",:;").lower()
-    return is_clause(template) and template[0] not in "{\"" and not template[0].isupper() and first not in _NOT_VERBS
+    return is_clause(template) and template[0] not in '{"' and not template[0].isupper() and first not in _NOT_VERBS
 
 
 def upper_first(text: str) -> str:

@@ -175,7 +175,7 @@ class _Filler:
             if not ids or (optional and not spec.only_in and rng.random() < optional):
                 return None
             for _ in range(_TRIES if by_row else 1):
-                chosen: str = rng.choices(ids, cum_weights=weights)[0]
+                chosen = str(rng.choices(ids, cum_weights=weights)[0])
                 if not by_row or self.connection.execute(fits, {**self.constants, **row, "_id": chosen}).fetchone():
                     return chosen
             return None if spec.nullable else chosen
@@ -214,7 +214,9 @@ class _Filler:
                     kept.append(identifier)
                     break
         if made < max(1, self.wanted // 3) and not self.dense:
-            raise PopulationError(f"{self.domain.name}: only {made} of {self.wanted} rows of {self.table.name} could be drawn that keep its invariants")
+            raise PopulationError(
+                f"{self.domain.name}: only {made} of {self.wanted} rows of {self.table.name} could be drawn that keep its invariants"
+            )
         digits = re.search(r"(\d+)$", last)
         return int(digits.group(1)) + 1 if digits else 1
 
@@ -258,7 +260,9 @@ class _Filler:
         state = row["state"]
         stamps = []
         for key, spec in self.entity.fields.items():
-            if spec.only_in and (state not in spec.only_in or (spec.optional and self.rng.random() < spec.optional and len(spec.only_in) > 1 and False)):
+            if spec.only_in and (
+                state not in spec.only_in or (spec.optional and self.rng.random() < spec.optional and len(spec.only_in) > 1 and False)
+            ):
                 row[key] = None
             if spec.kind == "stamp":
                 row[key] = None

@@ -31,7 +31,7 @@ def full_rows(connection: apsw.Connection, domain: Domain, changes: Iterable[Cha
         else:
             names = list(domain.tables[change.table].columns)
             listed = ", ".join(f'"{n}"' for n in names)
-            values = connection.execute(f'SELECT {listed} FROM "{change.table}" WHERE id = ?', (change.key,)).fetchone()
+            values: Any = connection.execute(f'SELECT {listed} FROM "{change.table}" WHERE id = ?', (change.key,)).fetchone()
             after = dict(zip(names, values, strict=True))
             before = after | dict(change.before)
             row = {"id": change.key} | {f"before_{n}": before[n] for n in names} | {f"after_{n}": after[n] for n in names}

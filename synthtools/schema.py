@@ -109,12 +109,10 @@ def _check(column: Column, field: FieldSpec | None) -> str:
 
 
 def _indexes(table: Table, entity: Entity) -> list[str]:
-    wanted = [(c.name,) for c in table.columns.values() if c.ref]
+    wanted: list[tuple[str, ...]] = [(c.name,) for c in table.columns.values() if c.ref]
     for keep in entity.keeps.values():
         for group in (keep.per, keep.only_one):
             if group:
                 wanted.append((group,) if isinstance(group, str) else tuple(group))
     names = list(dict.fromkeys(wanted))
-    return [
-        f'CREATE INDEX "{table.name}_{"_".join(group)}" ON "{table.name}" ({", ".join(chr(34) + g + chr(34) for g in group)})' for group in names
-    ]
+    return [f'CREATE INDEX "{table.name}_{"_".join(group)}" ON "{table.name}" ({", ".join(chr(34) + g + chr(34) for g in group)})' for group in names]

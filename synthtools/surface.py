@@ -35,7 +35,6 @@ class Surface:
         """The shown name of an everyday tool."""
         return f"{verb}_{noun}" if self.verb_first else f"{noun}_{verb}"
 
-
     def error_content(self, code: str, message: str) -> str:
         """An error as JSON text."""
         body: dict[str, Any] = {"error": code, "message": message}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cache
 from typing import Any
 
@@ -65,7 +66,7 @@ class Task:
     """Id of the task with the same request whose right end is the opposite."""
     skeleton: str = ""
     """The request with its values masked."""
-    said: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = dataclass_field(default_factory=dict)
     """Value (as JSON text) → how the request says it: what grounds the solution's literals."""
 
 

@@ -76,9 +76,7 @@ class Usual:
                 ids = self.sampler.ids(spec.ref, where, {**row, **scope})
                 if not ids and not spec.nullable:
                     return None
-                row[key] = (
-                    self.sampler.rng.choice(ids) if ids and (not spec.optional or self.sampler.rng.random() > spec.optional) else None
-                )
+                row[key] = self.sampler.rng.choice(ids) if ids and (not spec.optional or self.sampler.rng.random() > spec.optional) else None
             else:
                 row[key] = self._field(entity, key, row)
                 if row[key] is None and not spec.nullable:

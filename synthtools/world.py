@@ -91,8 +91,9 @@ class World:
         else:
             self.touched[table] = [rowid]
 
-    def new_id(self, entity: Any) -> str:
+    def new_id(self, *arguments: Any) -> str:
         """The next id of an entity; a failed call gives its ids back."""
+        (entity,) = arguments
         table = self.domain.tables[entity]
         number = self.counters[entity]
         self.counters[entity] = number + 1
@@ -156,17 +157,19 @@ def decode_changes(domain: Domain, delta: bytes) -> Changes:
         return ()
     found = []
     for entry in apsw.Changeset.iter(delta):
+        old: Any = entry.old
+        new: Any = entry.new
         names = tuple(domain.tables[entry.name].columns)
         op = _OPS[entry.opcode]
         if op == "insert":
-            row = dict(zip(names, entry.new, strict=True))
+            row = dict(zip(names, new, strict=True))
             found.append(Change(entry.name, op, row["id"], {}, row))
         elif op == "delete":
-            row = dict(zip(names, entry.old, strict=True))
+            row = dict(zip(names, old, strict=True))
             found.append(Change(entry.name, op, row["id"], row, {}))
         else:
-            changed = [i for i, value in enumerate(entry.new) if value is not apsw.no_change]
-            after = {names[i]: entry.new[i] for i in changed}
-            found.append(Change(entry.name, op, entry.old[0], {names[i]: entry.old[i] for i in changed}, after))
+            changed = [i for i, value in enumerate(new) if value is not apsw.no_change]
+            after = {names[i]: new[i] for i in changed}
+            found.append(Change(entry.name, op, old[0], {names[i]: old[i] for i in changed}, after))
     found.sort(key=lambda change: (change.table, change.op, change.key))
     return tuple(found)

@@ -155,7 +155,9 @@ def test_default_world_has_about_a_thousand_rows(name: str) -> None:
     assert 700 <= rows <= 1500
 
 
-ASKING = re.compile(r"\b(what|how|which|when|who|where|until|tell|know|say|need|give|name|price|cost|amount|number|date|list|find out|work out)\b|\?", re.IGNORECASE)
+ASKING = re.compile(
+    r"\b(what|how|which|when|who|where|until|tell|know|say|need|give|name|price|cost|amount|number|date|list|find out|work out)\b|\?", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -59,7 +59,12 @@ def test_reads_refuse_everything_but_plain_queries(connection: apsw.Connection, 
 
 @pytest.mark.parametrize(
     "sql",
-    ["SELECT 1", "INSERT OR REPLACE INTO boat VALUES ('a', 'b', 1)", "INSERT OR IGNORE INTO boat VALUES ('a', 'b', 1)", "REPLACE INTO boat VALUES ('a', 'b', 1)"],
+    [
+        "SELECT 1",
+        "INSERT OR REPLACE INTO boat VALUES ('a', 'b', 1)",
+        "INSERT OR IGNORE INTO boat VALUES ('a', 'b', 1)",
+        "REPLACE INTO boat VALUES ('a', 'b', 1)",
+    ],
 )
 def test_effects_refuse_queries_and_silent_conflicts(connection: apsw.Connection, sql: str) -> None:
     """An effect changes rows, and never hides a conflict."""

@@ -24,14 +24,10 @@ Reports = Mapping[str, "AuditReport"]
 def audit(
     what: Annotated[
         str,
-        typer.Argument(
-            metavar="PACK_OR_FILE", help="A pack, a blueprint file, or a subdomain of the catalogue; all of the catalogue if not given."
-        ),
+        typer.Argument(metavar="PACK_OR_FILE", help="A pack, a blueprint file, or a subdomain of the catalogue; all of the catalogue if not given."),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="One world and fewer calls of each tool.")] = False,
-    mutants: Annotated[
-        bool, typer.Option("--mutants", help="Also break every tool in many small ways, and list what the audit misses.")
-    ] = False,
+    mutants: Annotated[bool, typer.Option("--mutants", help="Also break every tool in many small ways, and list what the audit misses.")] = False,
     workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
@@ -107,10 +103,7 @@ def _in_processes(work: Callable[[Domain], T], domains: Sequence[Domain], worker
 
 def audit_json(reports: Reports) -> dict[str, Any]:
     """The keys that scripts rely on."""
-    sums = {
-        name: sum(getattr(report, name) for report in reports.values())
-        for name in ("tools", "calls", "errors_documented", "errors_reached")
-    }
+    sums = {name: sum(getattr(report, name) for report in reports.values()) for name in ("tools", "calls", "errors_documented", "errors_reached")}
     findings = [
         {"domain": name, "tool": finding.tool, "check": finding.check, "detail": finding.detail}
         for name, report in reports.items()
@@ -149,9 +142,7 @@ def mutants_json(measures: Mapping[str, MutantReport]) -> dict[str, Any]:
         for item in report.survivors
     ]
     sums = {name: sum(getattr(report, name) for report in measures.values()) for name in ("mutants", "distinguishable", "detected")}
-    kinds = {
-        kind: dict(zip(("mutants", "distinguishable", "detected"), counts, strict=True)) for kind, counts in _by_kind(measures).items()
-    }
+    kinds = {kind: dict(zip(("mutants", "distinguishable", "detected"), counts, strict=True)) for kind, counts in _by_kind(measures).items()}
     return {**sums, "mutants_by_kind": kinds, "survivors": survivors}
 
 

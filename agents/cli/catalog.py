@@ -26,13 +26,9 @@ def catalog(
         print_json({"fields": len(entries), "subdomains": len(subdomains), "tools": tools, "tree": entries})
         return
     for field in entries:
-        rows = [
-            [part["name"], part["about"], len(part["tools"]), len(part["workflows"]), len(part["policies"])] for part in field["subdomains"]
-        ]
+        rows = [[part["name"], part["about"], len(part["tools"]), len(part["workflows"]), len(part["policies"])] for part in field["subdomains"]]
         print_table(f"{field['field']} ({field['split']})", ("subdomain", "about", "tools", "workflows", "policies"), rows)
-    print_line(
-        "Make one: gymnasium.make('synthtools/<Subdomain>-v0').  Write your own: synthtools catalog --schema > blueprint.schema.json"
-    )
+    print_line("Make one: gymnasium.make('synthtools/<Subdomain>-v0').  Write your own: synthtools catalog --schema > blueprint.schema.json")
 
 
 def tree() -> list[dict[str, Any]]:

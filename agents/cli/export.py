@@ -19,9 +19,7 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run (it holds r
 def export(
     run: RunFolder,
     out: Annotated[Path | None, typer.Option("--out", file_okay=False, help="The folder to write; RUN/export if not given.")] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All trajectories, labelled, instead of the valid and successful ones of train.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All trajectories, labelled, instead of the valid and successful ones of train.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write conversations for TRL (train.jsonl, train.parquet) and OpenAI fine-tuning (openai.jsonl)."""

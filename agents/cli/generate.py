@@ -15,14 +15,10 @@ from agents.cli.tasks import dropped, print_pack
 if TYPE_CHECKING:
     from synthtools.pack import Pack
 
-TasksPerDomain = Annotated[
-    int | None, typer.Option("--tasks-per-domain", min=1, help="Proven tasks of each domain; a good default if not given.")
-]
+TasksPerDomain = Annotated[int | None, typer.Option("--tasks-per-domain", min=1, help="Proven tasks of each domain; a good default if not given.")]
 
 
-Names = Annotated[
-    list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own; the whole catalogue if none.")
-]
+Names = Annotated[list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own; the whole catalogue if none.")]
 
 
 def generate(

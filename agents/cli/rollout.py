@@ -26,9 +26,7 @@ def rollout(
     out: Out,
     agent: Annotated[
         list[str] | None,
-        typer.Option(
-            "--agent", help="solution, random, finish, refuse, impossible, echo; a chat model's settings (.yaml); or module:maker."
-        ),
+        typer.Option("--agent", help="solution, random, finish, refuse, impossible, echo; a chat model's settings (.yaml); or module:maker."),
     ] = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
     seed: Seed = 0,

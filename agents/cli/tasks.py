@@ -83,9 +83,7 @@ def dropped(pack: Pack) -> dict[str, int]:
 
 def print_task(task: Task) -> None:
     """One task, to read."""
-    print_line(
-        f"task       {task.id}   {task.field}, {task.split}   difficulty {task.difficulty}" + (f"   twin {task.twin}" if task.twin else "")
-    )
+    print_line(f"task       {task.id}   {task.field}, {task.split}   difficulty {task.difficulty}" + (f"   twin {task.twin}" if task.twin else ""))
     print_line(f"request    {task.request}")
     if task.withheld:
         print_line(f"withheld   {', '.join(task.withheld)}")
@@ -96,9 +94,7 @@ def print_task(task: Task) -> None:
         for change in alternative.changes:
             sign = {"insert": "+", "update": "~", "delete": "-"}[change.op]
             print_line(f"goal       {sign} {change.table} {change.key} {dict(change.after or change.before)}")
-        print_line(
-            f"goal       ends {alternative.outcome}" + (f" about {alternative.about}" if alternative.about else "") + _answer(alternative)
-        )
+        print_line(f"goal       ends {alternative.outcome}" + (f" about {alternative.about}" if alternative.about else "") + _answer(alternative))
 
 
 def _answer(alternative: Alternative) -> str:

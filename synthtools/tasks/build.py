@@ -143,9 +143,7 @@ class Builder:
                         self.known.setdefault((column.ref, str(value)), value)
         return filters
 
-    def _through(
-        self, entity: str, row: str, key: str, inner: list[Claim], search: Tool, filters: dict[str, Any]
-    ) -> list[tuple[str, Any]]:
+    def _through(self, entity: str, row: str, key: str, inner: list[Claim], search: Tool, filters: dict[str, Any]) -> list[tuple[str, Any]]:
         """Narrow a search by a referenced row: its id as a filter where it is one, else candidates to try."""
         target = self.domain.tables[entity].columns[key].ref
         referred = str(self.describer.value(entity, row, (key,)))

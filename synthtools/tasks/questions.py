@@ -55,7 +55,8 @@ def _answer_type(maker: Maker, entity: str, key: str) -> str:
         return "money"
     if column.kind != "choice" and column.type == "INTEGER" and column.kind != "bool":
         return "number"
-    return {"ref": "id", "stamp": "date", "datetime": "date", "date": "date"}.get(column.kind, "number" if column.type == "INTEGER" and column.kind == "choice" else "word")
+    plain = "number" if column.type == "INTEGER" and column.kind == "choice" else "word"
+    return {"ref": "id", "stamp": "date", "datetime": "date", "date": "date"}.get(column.kind, plain)
 
 
 def _which_question(maker: Maker) -> Made:
