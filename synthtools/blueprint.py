@@ -531,11 +531,11 @@ def _first_error(error: ValidationError, source: Source, data: Any) -> Blueprint
 
 
 def _real_place(loc: tuple[int | str, ...], data: Any) -> Place:
-    """Pydantic's loc without the names of the union branches it tried."""
+    """The place that pydantic names, without the names of the union branches that it tried."""
     place: list[str | int] = []
     for part in loc:
-        if isinstance(data, dict) and part in data or isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+            data = data[part]  # type: ignore[index]
         elif part is not loc[-1] or not isinstance(data, dict) or not re.fullmatch(r"[a-z_]+", str(part)):
             continue
         place.append(part)

@@ -124,7 +124,7 @@ def skeleton(marked: str) -> str:
 
 
 def say(domain: Domain, value: Any, kind: str, rng: random.Random) -> str:
-    """A value in words. `kind` is a field's kind, or a format: date, datetime, money, choice, state, bool, text…"""
+    """A value in words. `kind` is a field's kind, or a format: date, datetime, money, choice, state, bool, or text."""
     if kind == "money":
         return _amount(domain, value, rng)
     if kind == "date":
@@ -245,7 +245,7 @@ def _several(count: int) -> str:
 
 
 def ask_conditional(manner: Manner, question: str, test: str, acts: tuple[str, str], rng: random.Random) -> str:
-    """If what is asked passes a test, one thing; otherwise another."""
+    """If what is asked passes a test, one thing, otherwise another."""
     template = rng.choice(CONDITIONS).replace("{test}", test)
     return _around(manner, _fill(template, {"q": question, "a": acts[0], "b": acts[1]}), rng)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import apsw
@@ -107,7 +107,9 @@ class Facts:
     functions: frozenset[str]
 
 
+_FOREIGN = ("sqlite_", "pragma_", "dbstat", "bytecode", "tables_used")
 _READ_ACTIONS = {apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE}
+_ROW_MARKS = {apsw.SQLITE_INSERT: "+", apsw.SQLITE_DELETE: "-"}
 
 
 def examine(connection: apsw.Connection, sql: str, *, write: bool) -> Facts:
@@ -123,23 +125,7 @@ def examine(connection: apsw.Connection, sql: str, *, write: bool) -> Facts:
         raise SqlError(str(error).removeprefix("SQLError: ")) from None
     if info.query_remaining:
         raise SqlError("more than one statement")
-    reads, writes, functions = set(), set(), set()
-    for action in info.actions or ():
-        code = action.action
-        if code == apsw.SQLITE_READ:
-            if str(action.table_name).startswith(("sqlite_", "pragma_", "dbstat", "bytecode", "tables_used")):
-                raise SqlError(f"reads {action.table_name}, which is not a table of the domain")
-            reads.add(f"{action.table_name}.{action.column_name}")
-        elif code == apsw.SQLITE_FUNCTION:
-            functions.add(str(action.function_name).lower())
-        elif code == apsw.SQLITE_UPDATE:
-            writes.add(f"{action.table_name}.{action.column_name}")
-        elif code == apsw.SQLITE_INSERT:
-            writes.add(f"+{action.table_name}")
-        elif code == apsw.SQLITE_DELETE:
-            writes.add(f"-{action.table_name}")
-        elif code not in _READ_ACTIONS:
-            raise SqlError(f"not allowed here: {action.action_name}")
+    reads, writes, functions = _effects(info.actions or ())
     banned = functions & FORBIDDEN_FUNCTIONS
     if banned:
         raise SqlError(f"{sorted(banned)[0]}() is not allowed: its result depends on the host or the connection")
@@ -148,6 +134,28 @@ def examine(connection: apsw.Connection, sql: str, *, write: bool) -> Facts:
     if len(set(columns)) != len(columns):
         raise SqlError(f"two result columns have the same name: {', '.join(columns)}; rename one with AS")
     return Facts(columns, origins, frozenset(reads), frozenset(writes), frozenset(functions))
+
+
+def _effects(actions: Iterable[apsw.ext.QueryAction]) -> tuple[set[str], set[str], set[str]]:
+    """What is read, written and called, from the authorizer's actions. Raises SqlError for what is not allowed."""
+    reads: set[str] = set()
+    writes: set[str] = set()
+    functions: set[str] = set()
+    for action in actions:
+        code = action.action
+        if code == apsw.SQLITE_READ:
+            if str(action.table_name).startswith(_FOREIGN):
+                raise SqlError(f"reads {action.table_name}, which is not a table of the domain")
+            reads.add(f"{action.table_name}.{action.column_name}")
+        elif code == apsw.SQLITE_FUNCTION:
+            functions.add(str(action.function_name).lower())
+        elif code == apsw.SQLITE_UPDATE:
+            writes.add(f"{action.table_name}.{action.column_name}")
+        elif code in _ROW_MARKS:
+            writes.add(f"{_ROW_MARKS[code]}{action.table_name}")
+        elif code not in _READ_ACTIONS:
+            raise SqlError(f"not allowed here: {action.action_name}")
+    return reads, writes, functions
 
 
 def _refuse_words(sql: str, *, write: bool) -> None:

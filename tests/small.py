@@ -53,7 +53,9 @@ tools:
       - {require: "EXISTS (SELECT 1 FROM neighbour WHERE id = :neighbour_id)", error: no_such_neighbour, message: "No neighbour {neighbour_id}."}
       - {require: ":tool.state = 'in'", error: is_out, message: "{tool_id} is {tool.state}."}
     effects:
-      - "INSERT INTO loan (id, tool, neighbour, begins, ends) VALUES (new_id('loan'), :tool_id, :neighbour_id, :today, date(:today, '+' || :days || ' days'))"
+      - >
+        INSERT INTO loan (id, tool, neighbour, begins, ends)
+        VALUES (new_id('loan'), :tool_id, :neighbour_id, :today, date(:today, '+' || :days || ' days'))
       - UPDATE tool SET state = 'out', loans = loans + 1 WHERE id = :tool_id
       - UPDATE neighbour SET fees = fees + :days * :tool.day_rate WHERE id = :neighbour_id
     returns: "SELECT id, fees, :days * :tool.day_rate AS charged FROM neighbour WHERE id = :neighbour_id"

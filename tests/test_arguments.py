@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import jsonschema
@@ -35,12 +36,14 @@ VALUES = st.recursive(
 
 
 def accepted(schema: dict[str, Any], value: Any) -> bool:
+    """Whether a value passes; what does not is an invalid argument."""
+    kinds: list[str] = []
     try:
         make_check(schema)(value, "x")
     except ArgumentError as error:
-        assert error.kind == "invalid_argument"
-        return False
-    return True
+        kinds.append(error.kind)
+    assert kinds in ([], ["invalid_argument"])
+    return not kinds
 
 
 @given(st.sampled_from(SCHEMAS), VALUES)
@@ -124,7 +127,5 @@ def test_hostile_text_is_a_typed_mistake(name: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_parsed_or_a_mistake(text: str) -> None:
     """No text raises anything but ArgumentError, and what is parsed is what JSON says."""
-    try:
+    with suppress(ArgumentError):
         assert parse_text(text) == json.loads(text)
-    except ArgumentError:
-        pass

@@ -29,6 +29,7 @@ def backend() -> Iterator[LocalBackend]:
 
 
 def ids(backend: LocalBackend, sql: str) -> list[str]:
+    """The first column of a query."""
     return [row[0] for row in backend.world.connection.execute(sql)]
 
 
@@ -36,6 +37,7 @@ FREE = "SELECT id FROM tool AS t WHERE state = 'in' AND NOT EXISTS (SELECT 1 FRO
 
 
 def lend(backend: LocalBackend, days: int = 2) -> ToolCall:
+    """A call that succeeds: a tool that nobody has, to the first neighbour."""
     neighbour = ids(backend, "SELECT id FROM neighbour ORDER BY id")[0]
     return ToolCall("lend", {"tool_id": ids(backend, FREE)[0], "neighbour_id": neighbour, "days": days})
 
@@ -82,7 +84,7 @@ def test_an_invariant_refuses_with_its_own_error(backend: LocalBackend) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fork_at_every_step_of_solutions(name: str) -> None:
-    """From a snapshot taken after any step, the rest of the solution gives the same results and the same net change; the original goes on untouched."""
+    """From a snapshot after any step, the rest of the solution gives the same results and net change; the original is untouched."""
     domain = load_domain(name)
     stream = TaskStream(domain, 2, length=6)
     original, fork = LocalBackend(domain), LocalBackend(domain)

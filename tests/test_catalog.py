@@ -60,10 +60,12 @@ def shapes(name: str) -> dict[str, str]:
 
 
 def hand_written(domain: Domain) -> list[Tool]:
+    """Tools that people wrote."""
     return [tool for tool in domain.tools.values() if tool.origin.kind == "hand"]
 
 
 def tables_written(tool: Tool) -> set[str]:
+    """The tables that a tool changes."""
     return {w.lstrip("+-").partition(".")[0] for w in tool.writes}
 
 
@@ -111,6 +113,7 @@ def test_some_policy_is_enforced_by_no_tool(name: str) -> None:
 
 
 def accepted_although_forbidden(domain: Domain, policy: str) -> bool:
+    """Whether a call exists that breaks the policy and that the tool accepts."""
     backend = LocalBackend(domain)
     rng = generator("policy", domain.name, policy)
     spec, tool = domain.blueprint.policies[policy], domain.tool(domain.policies[policy].tempts)
