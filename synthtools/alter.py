@@ -13,7 +13,7 @@ from synthtools.seed import generator
 from synthtools.task import Derived, Ref, SolutionStep, Task, refs
 from synthtools.tool import Tool
 
-MUTANTS = 4
+MUTANTS = 3
 """Mutated solutions tried for each task."""
 
 

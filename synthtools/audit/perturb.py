@@ -36,16 +36,13 @@ class Perturber:
         """
         rng, domain, backend = self.sampler.rng, self.probe.domain, self.probe.backend
         matter = (self._focus(tool, rng.choice(errors)) if errors and rng.random() < _FOCUSED else set()) or self._matter(tool)
-        said = [*self._said(tool, arguments)]
-        cells = [
-            (table, key, domain.tables[table].columns[name])
-            for table, key in sorted({*self._near(tool, arguments), *self._anywhere(matter)})
-            for name in domain.tables[table].columns
-            if f"{table}.{name}" in matter
-        ]
+        cells = self._cells(tool, arguments, matter)
         if not cells:
             return False
-        setup = [sql for cell in rng.sample(cells, min(len(cells), rng.choice((1, 2, 2, 3)))) for sql in self._change(*cell, said)]
+        said = [*self._said(tool, arguments)]
+        setup: list[str] = []
+        for column in rng.sample(list(cells), min(len(cells), rng.choice((1, 2, 2, 3)))):
+            setup += self._change(*rng.choice(cells[column]), said)
         try:
             backend.reset(replace(start, setup=(*setup, *sums(domain))))
         except apsw.ConstraintError:
@@ -55,6 +52,15 @@ class Perturber:
             backend.reset(start)
             return False
         return True
+
+    def _cells(self, tool: Tool, arguments: Mapping[str, Any], matter: set[str]) -> dict[str, list[tuple[str, str, Column]]]:
+        """The cells near the arguments by the column that they are in."""
+        cells: dict[str, list[tuple[str, str, Column]]] = {}
+        for table, key in sorted({*self._near(tool, arguments), *self._anywhere(matter)}):
+            for column in self.probe.domain.tables[table].columns.values():
+                if f"{table}.{column.name}" in matter:
+                    cells.setdefault(f"{table}.{column.name}", []).append((table, key, column))
+        return cells
 
     def _said(self, tool: Tool, arguments: Mapping[str, Any]) -> Iterator[Any]:
         """Every value of the arguments, and of the rows that they name."""

@@ -11,7 +11,7 @@ _LEAST = 60
 """A tool that has not succeeded is called at least so often…"""
 _WORLDS = 12
 """… on so many worlds."""
-_NUDGES = 3
+_NUDGES = 6
 _TURNS = 4
 
 
