@@ -142,7 +142,7 @@ def test_start_worlds_keep_every_invariant(name: str, number: int) -> None:
     backend.reset(Snapshot(domain.digest, number))
     connection = backend.world.connection
     for invariant in domain.invariants:
-        found = connection.execute(invariant.broken, {"today": domain.today, "now": domain.now}).fetchmany(3)
+        found = connection.execute(invariant.broken, {"today": domain.today, "now": domain.now}).fetchall()
         assert not found, invariant.name
     for table in domain.tables:
         assert connection.execute(f'SELECT COUNT(*) FROM "{table}"').get > 0, table
