@@ -9,9 +9,14 @@ def plural(entity: str, definition: Entity) -> str:
     """The entity's name for several."""
     if definition.plural:
         return definition.plural
-    if entity.endswith("y") and entity[-2] not in "aeiou":
-        return entity[:-1] + "ies"
-    return entity + ("es" if entity.endswith(("s", "x", "ch", "sh")) else "s")
+    return plural_of(entity)
+
+
+def plural_of(noun: str) -> str:
+    """An English noun for several."""
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 def called(entity: str, definition: Entity) -> str:

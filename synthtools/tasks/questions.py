@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from synthtools import language as words
-from synthtools.entity import called, is_money, plural
+from synthtools.entity import called, is_money, plural_of
 from synthtools.goal import Alternative, Answer
 from synthtools.task import Ref, value_of
 from synthtools.tasks.build import Builder, NotBuilt
@@ -74,9 +74,7 @@ def _which_question(maker: Maker) -> Made:
     builder = Builder(maker.domain, maker.backend, maker.describer)
     filters = {f"{key}_id": builder.locate(parent, row, description.claims)}
     definition = maker.domain.blueprint.entities[entity]
-    noun, state = plural(entity, definition).replace("_", " "), ""
-    if definition.called:
-        noun = f"{called(entity, definition)}s" if not definition.plural else noun
+    noun, state = plural_of(called(entity, definition)), ""
     if "state" in tool.parameters["properties"] and maker.rng.random() < 0.7:
         value = maker.pick([v for v in maker.jobs.sampler.values(f"{entity}.state") if v])
         state = words.say(maker.domain, value, "state", maker.rng)
