@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -139,7 +140,7 @@ class FieldSpec(Part):
             raise ValueError("`sum_of: child` and `each: SQL over the child's row` go together")
         return self
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The one kind key that is given."""
         return next(kind for kind in FIELD_KINDS if getattr(self, kind) is not None)

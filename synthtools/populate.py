@@ -28,6 +28,9 @@ DEFAULT_ROWS = 1000
 WORLDS = 4
 """Start worlds of a domain, numbered from 0; numbers below 0 are the audit's dense worlds."""
 _TRIES = 40
+_BLIND = 3
+"""References drawn by weight before those that fit are looked up."""
+_FITTING = 400
 _DENSE_SHARE = 0.06
 
 
@@ -171,14 +174,17 @@ class _Filler:
         optional = spec.optional or 0.0
         rng, fits = self.rng, f'SELECT 1 FROM "{target.name}" AS t WHERE t.id = :_id AND ({where})'
 
+        fitting = f'SELECT t.id FROM "{target.name}" AS t WHERE ({where}) ORDER BY t.id LIMIT {_FITTING}'
+
         def draw(row: Row) -> str | None:
             if not ids or (optional and not spec.only_in and rng.random() < optional):
                 return None
-            for _ in range(_TRIES if by_row else 1):
+            for _ in range(_BLIND if by_row else 1):
                 chosen = str(rng.choices(ids, cum_weights=weights)[0])
                 if not by_row or self.connection.execute(fits, {**self.constants, **row, "_id": chosen}).fetchone():
                     return chosen
-            return None if spec.nullable else chosen
+            found = self.connection.execute(fitting, {**self.constants, **row}).fetchall()
+            return str(rng.choice(found)[0]) if found else None
 
         if target.name == self.table.name:
             return lambda row: None if not (known := self.drawer.used.get("id")) or rng.random() < optional else rng.choice(known)

@@ -7,7 +7,7 @@ from synthtools.backend import Snapshot
 from synthtools.domain import Domain
 from synthtools.tool import Tool, ToolCall
 
-_LEAST = 60
+_LEAST = 120
 """A tool that has not succeeded is called at least so often…"""
 _WORLDS = 12
 """… on so many worlds."""

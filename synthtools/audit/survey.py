@@ -38,7 +38,7 @@ class Effort:
     hostile: int
     """Every so many-th hostile input is sent, a different share to each tool."""
     exhaustive: bool
-    """Whether an error that was not reached is a failure."""
+    """Whether an error that was not reached, or a tool that never succeeded, is a failure."""
 
 
 THOROUGH = Effort(dense=6, pretty=2, sensible=5, wide=9, chained=12, search=400, replayed=1, hostile=1, exhaustive=True)

@@ -133,7 +133,7 @@ def _report(survey: Survey) -> AuditReport:
     domain = survey.domain
     for tool in domain.tools.values():
         unseen = missing(survey, tool)
-        if "success" in unseen:
+        if "success" in unseen and survey.effort.exhaustive:
             survey.found(tool.name, "promise", "never succeeds, so that its promise was never evaluated", "")
         for error in unseen if survey.effort.exhaustive else ():
             if error != "success":
@@ -151,5 +151,7 @@ def unaudited(survey: Survey) -> Iterator[Finding]:
     for tool in survey.domain.tools.values():
         if tool.origin.kind == "hand" and not tool.ensures:
             yield Finding(tool.name, "effect unaudited", "has no `ensures`")
+        elif tool.name not in survey.succeeded and not survey.effort.exhaustive:
+            yield Finding(tool.name, "effect unaudited", "did not succeed in a quick audit")
     for (name, error), place in sorted(survey.rules.refusals.unsupported.items()):
         yield Finding(name, "refusal unaudited", f"{error} rests on its own word: say the rule in `ensures` too | {place}")
