@@ -78,7 +78,7 @@ def _from_keep(name: str, table: Table, tables: Mapping[str, Table], keep: Keep,
     broken = f'SELECT t.id FROM "{table.name}" AS t WHERE {_while("t", states)}({condition})'
     reads = examine(connection, broken, write=False).reads
     needed = {read.partition(".")[0] for read in reads}
-    near = {table.name: own, **touched}
+    near = {**touched, table.name: f"({own} OR {touched[table.name]})" if touched.get(table.name) else own}
     message = keep.message or name.partition(".")[2].replace("_", " ").capitalize() + " would no longer hold."
     return Invariant(name, table.name, keep.error, message, broken, {t: near.get(t, "") for t in sorted(needed | {table.name})}, reads, states, True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from synthtools.blueprint import After, Entity, FieldSpec
 from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain, Table
 from synthtools.execute import make_checks
+from synthtools.history import enter_state
+from synthtools.identifier import identifiers
 from synthtools.invariant import resolve_row, sum_expression
 from synthtools.seed import generator
 from synthtools.sql import tokens
@@ -30,6 +31,8 @@ WORLDS = 4
 _TRIES = 40
 _BLIND = 3
 """References drawn by weight before those that fit are looked up."""
+_MISSES = 6
+"""Rows in succession that cannot be drawn, after which a table is full."""
 _FITTING = 400
 _DENSE_SHARE = 0.06
 
@@ -186,8 +189,15 @@ class _Filler:
             found = self.connection.execute(fitting, {**self.constants, **row}).fetchall()
             return str(rng.choice(found)[0]) if found else None
 
+        def draw_own(row: Row) -> str | None:
+            """A row of this very table, among those there are."""
+            if optional and rng.random() < optional:
+                return None
+            found = self.connection.execute(fitting, {**self.constants, **row}).fetchall()
+            return str(rng.choice(found)[0]) if found else None
+
         if target.name == self.table.name:
-            return lambda row: None if not (known := self.drawer.used.get("id")) or rng.random() < optional else rng.choice(known)
+            return draw_own
         return draw
 
     def _starts(self) -> tuple[list[str], list[float], _Computed | None]:
@@ -206,18 +216,19 @@ class _Filler:
         """Insert the rows; returns the first free id number."""
         columns = [c for c in self.table.columns]
         insert = f'INSERT INTO "{self.table.name}" ({", ".join(map(_q, columns))}) VALUES ({", ".join("?" * len(columns))})'
-        ids = _ids(self.entity, self.rng, self.wanted)
-        made, last = 0, ""
-        kept = self.drawer.used.setdefault("id", [])
+        ids = identifiers(self.entity, self.rng, self.wanted)
+        made, missed, last = 0, 0, ""
         for identifier in ids:
+            if missed == _MISSES:
+                break
+            missed += 1
             for _ in range(_TRIES):
                 row = self._row()
                 row["id"] = identifier
                 if row.get("state", "") is None:
                     continue
                 if self._insert(insert, row):
-                    made, last = made + 1, identifier
-                    kept.append(identifier)
+                    made, missed, last = made + 1, 0, identifier
                     break
         if made < max(1, self.wanted // 3) and not self.dense:
             raise PopulationError(
@@ -258,64 +269,9 @@ class _Filler:
             possible = orjson.loads(self._value(row, _Computed(query.sql, query.names)))
             usable = [(s, share) for s, share, ok in zip(states, shares, possible, strict=True) if ok and share > 0]
             row["state"] = self.rng.choices([s for s, _ in usable], [w for _, w in usable])[0] if usable else None
-            self._history(row)
+            enter_state(row, self.entity, self.domain.now, self.rng)
         return row
-
-    def _history(self, row: Row) -> None:
-        """Empty what belongs to other states, and date the states passed through."""
-        state = row["state"]
-        stamps = []
-        for key, spec in self.entity.fields.items():
-            if spec.only_in and (
-                state not in spec.only_in or (spec.optional and self.rng.random() < spec.optional and len(spec.only_in) > 1 and False)
-            ):
-                row[key] = None
-            if spec.kind == "stamp":
-                row[key] = None
-                if state == spec.stamp or (state and self._leads(str(spec.stamp), state) and not self._leads(state, str(spec.stamp))):
-                    stamps.append((self._depth(str(spec.stamp)), key))
-        moments = [v for v in row.values() if isinstance(v, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d", v)]
-        days = [v for v in row.values() if isinstance(v, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", v)]
-        now = datetime.datetime.fromisoformat(self.domain.now)
-        earliest = [m for m in (*moments, *(f"{d}T{self.domain.now[11:]}" for d in days)) if m <= self.domain.now]
-        start = datetime.datetime.fromisoformat(max(earliest)) if earliest else now - datetime.timedelta(days=self.rng.randint(1, 40))
-        for _, key in sorted(stamps):
-            span = max(0, int((now - start).total_seconds() // 60))
-            start += datetime.timedelta(minutes=self.rng.randint(0, min(span, 3 * 1440)))
-            row[key] = start.strftime("%Y-%m-%dT%H:%M")
-
-    def _leads(self, state: str, to: str, seen: frozenset[str] = frozenset()) -> bool:
-        following = self.entity.lifecycle.get(state, [])
-        return to in following or any(self._leads(s, to, seen | {state}) for s in following if s not in seen)
-
-    def _depth(self, state: str) -> int:
-        return self.entity.states.index(state)
 
 
 def _q(name: str) -> str:
     return f'"{name}"'
-
-
-def _ids(entity: Entity, rng: random.Random, wanted: int) -> list[str]:
-    """Identifiers of so many rows."""
-    if entity.id.codes is None:
-        number, ids = rng.randint(1, 40), []
-        for _ in range(wanted):
-            number += rng.randint(1, 3)
-            ids.append(f"{entity.id.prefix or ''}{number:0{entity.id.digits}d}")
-        return ids
-    codes = [code for run in entity.id.codes for code in expand_codes(run)]
-    rounds = range(2, wanted // max(1, len(codes)) + 2)
-    return [*codes, *(f"{code}-{n}" for n in rounds for code in codes)][:wanted]
-
-
-def expand_codes(run: str) -> list[str]:
-    """`A1..A30` as thirty codes; a single code as itself."""
-    first, _, last = run.partition("..")
-    if not last:
-        return [first]
-    start, end = re.fullmatch(r"(.*?)(\d+)", first), re.fullmatch(r"(.*?)(\d+)", last)
-    if start is None or end is None or start.group(1) != end.group(1):
-        raise ValueError(f"{run!r} is no run of codes: both ends need the same letters and a number")
-    width = len(start.group(2)) if start.group(2).startswith("0") else 0
-    return [f"{start.group(1)}{number:0{width}d}" for number in range(int(start.group(2)), int(end.group(2)) + 1)]
