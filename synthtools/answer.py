@@ -14,7 +14,7 @@ from typing import Any
 
 from synthtools.domain import Domain
 from synthtools.goal import Answer
-from synthtools.populate import expand_codes
+from synthtools.identifier import expand_codes
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "(" + "|".join(f"{m}|{m[:3]}" for m in _MONTHS) + "|sept)"
