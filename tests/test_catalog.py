@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from synthtools.audit import audit_domain
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.catalog import SPLITS, catalog, splits
 from synthtools.domain import Domain
@@ -170,3 +171,12 @@ def test_words_ask_for_the_answer_that_is_wanted(name: str) -> None:
     phrases = [p for w in blueprint.workflows.values() if w.answer for p in w.asked_as]
     phrases += [p for t in blueprint.tools.values() if t.answer for p in t.asked_as]
     assert not [p for p in phrases if not ASKING.search(p)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_tool_keeps_its_promise(name: str) -> None:
+    """A thorough audit calls every tool, reaches every documented error, and finds nothing."""
+    report = audit_domain(load_domain(name))
+    assert [f"{f.tool} {f.check}: {f.detail}" for f in report.failures] == []
+    assert report.errors_reached == report.errors_documented

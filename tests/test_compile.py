@@ -37,7 +37,10 @@ def test_every_tool_is_of_one_type() -> None:
     assert [tool.key for tool in SHED.tools.values()] == KEYS
     assert {type(tool) for tool in SHED.tools.values()} == {Tool}
     assert [tool.name for tool in SHED.tools.values()] == list(SHED.tools)
-    assert {tool.key: tool.origin.kind for tool in SHED.tools.values() if tool.origin.kind in ("hand", "transition")} == {"lend": "hand", "bring_back": "transition"}
+    assert {tool.key: tool.origin.kind for tool in SHED.tools.values() if tool.origin.kind in ("hand", "transition")} == {
+        "lend": "hand",
+        "bring_back": "transition",
+    }
 
 
 def test_the_same_tool_written_by_hand_differs_only_in_where_it_comes_from() -> None:
@@ -76,7 +79,12 @@ def test_reads_and_writes_follow_from_the_sql(key: str, reads: str, writes: str)
 
 def test_a_row_that_goes_is_a_write() -> None:
     """With a minus."""
-    domain = tool_shed(TEXT.replace("      - UPDATE neighbour SET fees", "      - DELETE FROM loan WHERE tool = :tool_id AND begins > :today\n      - UPDATE neighbour SET fees"))
+    domain = tool_shed(
+        TEXT.replace(
+            "      - UPDATE neighbour SET fees",
+            "      - DELETE FROM loan WHERE tool = :tool_id AND begins > :today\n      - UPDATE neighbour SET fees",
+        )
+    )
     assert facts(domain, "lend")[1] == {"+loan", "-loan", "neighbour.fees", "tool.loans", "tool.state"}
 
 
@@ -141,7 +149,9 @@ def test_a_surface_changes_names_and_nothing_else() -> None:
     plain, other = (compile_text(TEXT, surface=s) for s in (PLAIN, Surface("find", "read", "add", "edit", False, "cursor", 10, "", "ok", "text")))
     assert [t.key for t in plain.tools.values()] == [t.key for t in other.tools.values()] == KEYS
     assert other.tool("search_loans").name == "loans_find"
-    assert [(t.program.effects, t.errors, t.writes) for t in plain.tools.values()] == [(t.program.effects, t.errors, t.writes) for t in other.tools.values()]
+    assert [(t.program.effects, t.errors, t.writes) for t in plain.tools.values()] == [
+        (t.program.effects, t.errors, t.writes) for t in other.tools.values()
+    ]
     assert "page" in plain.tool("search_loans").parameters["properties"]
     assert "after" in other.tool("search_loans").parameters["properties"]
     assert plain.tool("lend") == other.tool("lend")

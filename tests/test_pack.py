@@ -105,7 +105,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a task cut short": (rewrite("tasks.jsonl", lambda text: text[:-30] + "\n"), ": not a task"),
     "no domain": (lambda folder: (folder / "domains/tool_shed.yaml").unlink(), "tool_shed.yaml: cannot be read"),
     "a domain that is no text": (lambda folder: (folder / "domains/tool_shed.yaml").write_bytes(b"\xff"), "tool_shed.yaml: cannot be read"),
-    "another domain": (rewrite("domains/tool_shed.yaml", lambda text: text.replace("rows: 12", "rows: 13")), "differs from what the pack was made with"),
+    "another domain": (
+        rewrite("domains/tool_shed.yaml", lambda text: text.replace("rows: 12", "rows: 13")),
+        "differs from what the pack was made with",
+    ),
 }
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from small import TEXT, tool_shed
 from synthtools.domain import Domain
+from synthtools.identifier import expand_codes
 from synthtools.load import load_domain
-from synthtools.populate import PopulationError, build_world, expand_codes, world_image
+from synthtools.populate import PopulationError, build_world, world_image
 from synthtools.world import Image
 
 ROOT = Path(__file__).parent.parent
@@ -74,7 +75,12 @@ def test_rows_scale(rows: int) -> None:
     """Every table has its share of the rows asked for, and at least one."""
     connection = opened(build_world(clinic(), 0, rows))
     counts = {name: connection.execute(f'SELECT COUNT(*) FROM "{name}"').get for name in clinic().tables}
-    assert counts == {"nurse": max(1, rows * 40 // 1000), "room": max(1, rows * 8 // 1000), "visit": max(1, rows * 400 // 1000), "slot": max(1, rows * 700 // 1000)}
+    assert counts == {
+        "nurse": max(1, rows * 40 // 1000),
+        "room": max(1, rows * 8 // 1000),
+        "visit": max(1, rows * 400 // 1000),
+        "slot": max(1, rows * 700 // 1000),
+    }
 
 
 def test_five_thousand_rows_of_the_catalogue() -> None:
@@ -96,7 +102,10 @@ def test_stamps_tell_the_way_to_the_state() -> None:
     """A state that was passed through has its moment, in order and never in the future; what is yet to come has none."""
     filled = column("SELECT DISTINCT state || (begun_at IS NOT NULL) || (ended_at IS NOT NULL) FROM visit ORDER BY 1")
     assert filled == ["asked00", "begun10", "ended11"]
-    assert column("SELECT id FROM visit WHERE begun_at > ended_at OR begun_at < asked_on OR MAX(begun_at, COALESCE(ended_at, '')) > '2026-03-02T09:00'") == []
+    assert (
+        column("SELECT id FROM visit WHERE begun_at > ended_at OR begun_at < asked_on OR MAX(begun_at, COALESCE(ended_at, '')) > '2026-03-02T09:00'")
+        == []
+    )
 
 
 def test_states_agree_with_the_row() -> None:
@@ -166,7 +175,7 @@ def test_worlds_differ_by_number_and_size() -> None:
 
 def test_a_blueprint_that_contradicts_itself_says_which_entity() -> None:
     """Rows that can hardly ever keep their invariants are an error, not a world without them."""
-    domain = tool_shed(TEXT.replace('sql: "begins < ends"', 'sql: "begins < ends AND begins > \'2030-01-01\'"'))
+    domain = tool_shed(TEXT.replace('sql: "begins < ends"', "sql: \"begins < ends AND begins > '2030-01-01'\""))
     with pytest.raises(PopulationError, match="rows of loan could be drawn"):
         build_world(domain, 0, 1000)
 

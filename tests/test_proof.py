@@ -92,7 +92,9 @@ def grounded() -> Task:
 
 def replays_exactly() -> Task:
     """The ending is another at each playing."""
-    return replace(LENDING, solution=(*LENDING.solution[:-1], SolutionStep("finish", {"outcome": "done", "about": Derived("hex(randomblob(8))", {})})))
+    return replace(
+        LENDING, solution=(*LENDING.solution[:-1], SolutionStep("finish", {"outcome": "done", "about": Derived("hex(randomblob(8))", {})}))
+    )
 
 
 def every_write_needed() -> Task:

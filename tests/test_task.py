@@ -68,7 +68,15 @@ def test_an_argument_resolves_to_its_value(argument: Any, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "argument",
-    [Ref(0, ("items", 2, "id")), Ref(0, ("rows",)), Ref(0, ("total", "id")), Ref(2, ("id",)), Ref(3, ()), [Ref(1, ("id",))], Derived(":a", {"a": Ref(9, ())})],
+    [
+        Ref(0, ("items", 2, "id")),
+        Ref(0, ("rows",)),
+        Ref(0, ("total", "id")),
+        Ref(2, ("id",)),
+        Ref(3, ()),
+        [Ref(1, ("id",))],
+        Derived(":a", {"a": Ref(9, ())}),
+    ],
 )
 def test_what_is_not_there_is_a_lookup_error(argument: Any) -> None:
     """Whatever is missing, a result or a part of it."""
@@ -91,7 +99,13 @@ def test_a_task_is_its_json_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [Snapshot("d", -3), Snapshot("d", 0, (), b"\x00\xff"), Snapshot("d", 0, (), b"", "2026-06-12T09:30"), Snapshot("d", 0, (), b"", "", (("stay", 7),))]
+    "start",
+    [
+        Snapshot("d", -3),
+        Snapshot("d", 0, (), b"\x00\xff"),
+        Snapshot("d", 0, (), b"", "2026-06-12T09:30"),
+        Snapshot("d", 0, (), b"", "", (("stay", 7),)),
+    ],
 )
 def test_a_start_in_the_middle_of_an_episode_survives_too(start: Snapshot) -> None:
     """The net change so far, the clock and the id counters are part of a start."""
