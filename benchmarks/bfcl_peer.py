@@ -16,9 +16,8 @@ ROUNDS = 5
 
 def main() -> None:
     """Measure and print."""
-    tickets = [
-        {"id": n, "title": f"ticket {n}", "description": "d", "status": "Open", "priority": 1, "created_by": "u", "resolution": ""} for n in range(1, 201)
-    ]
+    plain = {"description": "d", "status": "Open", "priority": 1, "created_by": "u", "resolution": ""}
+    tickets = [{"id": n, "title": f"ticket {n}", **plain} for n in range(1, 201)]
     config = {"TicketAPI": {"ticket_queue": tickets, "ticket_counter": 201, "current_user": "u"}}
 
     def call(text: str) -> str:

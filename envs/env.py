@@ -18,7 +18,7 @@ from envs.spaces import Action, CallSpace, Schemas, UnicodeSpace, as_call
 from envs.transcript import write_transcript
 from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
-from synthtools.backend import Backend, LocalBackend, Snapshot
+from synthtools.backend import Backend, LocalBackend, Snapshot, own_call
 from synthtools.domain import Domain
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
@@ -133,6 +133,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         if self._over:
             return self._after_the_end()
         call = action if isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN else as_call(action)
+        call = own_call(call)
         result = self._special(call) if call.name in self._offer.special else self.backend.call(call)
         self.calls.append((call, result))
         if not self.terminated and len(self.calls) >= self.max_steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -101,9 +102,7 @@ def mutants(task: Task, domain: Domain, backend: LocalBackend, writes: Sequence[
 
 
 def _shifted(argument: Any, after: int) -> Any:
-    if isinstance(argument, Ref):
-        return Ref(argument.step + (argument.step > after), argument.path)
-    return [_shifted(v, after) for v in argument] if isinstance(argument, list | tuple) else argument
+    return _renumber(argument, {r.step: r.step + (r.step > after) for r in refs(argument)})
 
 
 def _wrong_values(tool: Tool, name: str, value: Any, backend: LocalBackend, rng: random.Random) -> Iterator[Any]:
@@ -116,5 +115,9 @@ def _wrong_values(tool: Tool, name: str, value: Any, backend: LocalBackend, rng:
         others = [v for v in schema["enum"] if v != value]
         if others:
             yield rng.choice(others)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int | float):
         yield value + 1
+    elif schema.get("format") == "date" and isinstance(value, str):
+        yield (datetime.date.fromisoformat(value) + datetime.timedelta(days=1)).isoformat()

@@ -110,10 +110,11 @@ def _ids(given: Any, domain: Domain) -> Iterator[set[str]]:
 def _named(text: str, domain: Domain) -> set[str]:
     """The ids that a text names, also such as no row has."""
     tokens = {_id(token) for token in re.split(r"[\s,;:!?&]+", text)}
-    return {token for token in tokens if _is_id(token, domain)}
+    return {token for token in tokens if is_identifier(token, domain)}
 
 
-def _is_id(token: str, domain: Domain) -> bool:
+def is_identifier(token: str, domain: Domain) -> bool:
+    """Whether a text (in capitals) looks like an id of the domain."""
     for table in domain.tables.values():
         if not table.digits:
             codes = _codes(tuple(domain.blueprint.entities[table.name].id.codes or ()))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import apsw
 
 from synthtools.domain import Domain
-from synthtools.execute import MAX_RESULT_BYTES, ToolProgram
+from synthtools.execute import MAX_RESULT_BYTES, CallTooLarge, ToolProgram
 from synthtools.goal import Changes
 from synthtools.populate import DEFAULT_ROWS, world_image
 from synthtools.tool import ToolCall, ToolResult
@@ -85,14 +86,14 @@ class LocalBackend:
             return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {_shown(call.name)}."), "unknown_tool")
         try:
             result = program.run(self.world, call.arguments)
-        except (apsw.InterruptError, apsw.TooBigError, apsw.FullError):
+        except (apsw.InterruptError, apsw.TooBigError, apsw.FullError, CallTooLarge):
             self._restore()
             return ToolResult(self.domain.surface.error_content("limit", "The call took more than a call may take."), "limit")
         if len(result.content) > MAX_RESULT_BYTES:
             self._restore()
             return ToolResult(self.domain.surface.error_content("limit", "The result is too long; ask for less."), "limit")
         if result.error is None and not program.tool.read_only:
-            self._log.append(call)
+            self._log.append(own_call(call))
         return result
 
     def _restore(self) -> None:
@@ -127,6 +128,14 @@ class LocalBackend:
         for world in self._worlds.values():
             world.close()
         self._worlds.clear()
+
+
+def own_call(call: ToolCall) -> ToolCall:
+    """The call with arguments that nobody else can change afterwards."""
+    arguments = call.arguments
+    if isinstance(arguments, str):
+        return call
+    return ToolCall(call.name, {k: deepcopy(v) if isinstance(v, list | dict) else v for k, v in arguments.items()})
 
 
 def _shown(name: object) -> str:

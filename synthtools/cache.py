@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -29,8 +31,10 @@ def cache_folder() -> Path | None:
 @cache
 def code_version() -> str:
     """Of this package and of SQLite: what a change of either could make otherwise is built anew."""
-    newest = max(file.stat().st_mtime_ns for file in Path(__file__).parent.glob("*.py"))
-    return f"{newest}/{apsw.sqlite_lib_version()}"
+    here = Path(__file__).parent
+    files = sorted([*here.glob("*.py"), *here.glob("pools/*")])
+    content = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file()))
+    return f"{content.hexdigest()}/{apsw.sqlite_lib_version()}/{platform.python_version()}"
 
 
 def remembered(kind: str, key: str, build: Callable[[], bytes]) -> bytes:
@@ -67,4 +71,5 @@ def _keep(file: Path, data: bytes) -> None:
         temporary.chmod(0o600)
         temporary.replace(file)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -18,6 +18,10 @@ MAX_LOOPS = 200
 MAX_RESULT_BYTES = 262_144
 
 
+class CallTooLarge(RuntimeError):
+    """A call that goes beyond what one call may do; the backend answers it with a limit."""
+
+
 class InvariantBroken(RuntimeError):
     """Our bug: a world no longer holds what a domain says always holds."""
 
@@ -132,7 +136,9 @@ class ToolProgram:
             for sql in self._effects:
                 connection.execute(sql, scope)
             return
-        rows = connection.execute(self._for_each.sql, scope).fetchall()[:MAX_LOOPS]
+        rows = connection.execute(self._for_each.sql, scope).fetchall()
+        if len(rows) > MAX_LOOPS:
+            raise CallTooLarge(f"{len(rows)} rows to go through")
         for row in rows:
             for column, value in zip(self._for_each.columns, row, strict=True):
                 scope[f"{self._for_each.name}__{column}"] = value

@@ -74,7 +74,8 @@ def _ending(arguments: Any) -> Ending:
     for name in arguments:
         if name not in ("answer", "outcome", "about"):
             raise ArgumentError("unexpected_argument", f"There is no argument {str(name)[:40]!r}.")
-    outcome, about, answer = arguments.get("outcome"), arguments.get("about") or "", arguments.get("answer")
+    outcome, about, answer = arguments.get("outcome"), arguments.get("about", ""), arguments.get("answer")
+    about = "" if about is None else about
     if outcome is None:
         raise ArgumentError("missing_argument", "The argument 'outcome' is missing.")
     if outcome not in OUTCOMES:

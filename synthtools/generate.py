@@ -88,10 +88,9 @@ class Factory:
         for candidate in candidates:
             gate = self._judge(candidate)
             if gate:
-                self._drop(gate, kind)
-                if len(candidates) > 1:
-                    self._drop("twins", kind)
+                self._drop(gate if len(candidates) == 1 else f"twins:{gate}", kind)
                 return ()
+        self.prover.checked["twins"] += len(candidates) > 1
         return tuple(c.task for c in candidates)
 
     def _judge(self, candidate: Candidate) -> str:

@@ -24,9 +24,11 @@ def refuse_partial_order(sql: str) -> None:
         tree = sqlglot.parse_one(sql, dialect="sqlite")
     except sqlglot.errors.SqlglotError:
         return
+    if isinstance(tree, exp.Update) and tree.args.get("from_") or isinstance(tree, exp.Update) and tree.args.get("from"):
+        raise SqlError("UPDATE … FROM can match a row twice: use a subquery in SET")
     for select in tree.find_all(exp.Select):
         order, limit = select.args.get("order"), select.args.get("limit")
-        if limit is not None and order is None and not _is_one(limit):
+        if limit is not None and order is None:
             raise SqlError("LIMIT without ORDER BY: which rows come is left to chance")
         if order is not None and not _total(select, order, exp):
             raise SqlError("ORDER BY can tie: end it with the key (id)")
@@ -34,10 +36,6 @@ def refuse_partial_order(sql: str) -> None:
         name = call.name.lower() if isinstance(call, exp.Anonymous) else "group_concat"
         if name in _AGGREGATES and not call.find(exp.Order):
             raise SqlError(f"{name}() without ORDER BY inside it: its text depends on the order of rows")
-
-
-def _is_one(limit: object) -> bool:
-    return getattr(getattr(limit, "expression", None), "name", "") == "0"
 
 
 def _total(select: object, order: object, exp: object) -> bool:

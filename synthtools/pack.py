@@ -74,8 +74,8 @@ def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
         file = path / "domains" / f"{name}.yaml"
         try:
             text = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise PackError(f"{file}: cannot be read ({error.strerror}); generate the pack again") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise PackError(f"{file}: cannot be read ({error}); generate the pack again") from None
         domain = compiled(text, str(file), split=described["split"], surface=Surface(**described["surface"]))
         if domain.digest != described["digest"]:
             raise PackError(f"{file}: differs from what the pack was made with; generate the pack again")
@@ -92,6 +92,8 @@ def _manifest(path: Path) -> dict[str, Any]:
         raise PackError(f"{path}: no pack here (no manifest.json); make one with `synthtools generate --out {path}`") from None
     except (OSError, ValueError) as error:
         raise PackError(f"{file}: cannot be read ({error}); generate the pack again") from None
+    if not isinstance(manifest, dict) or not {"domains", "tasks", "seed", "dropped", "digest"} <= manifest.keys():
+        raise PackError(f"{file}: not the manifest of a pack; generate the pack again")
     if manifest.get("format") != FORMAT:
         raise PackError(f"{file}: pack format {manifest.get('format')}, this version reads {FORMAT}; generate the pack again")
     return manifest

@@ -6,6 +6,7 @@ a promise also `result` (its rows, with `nth`, from 0) and `:result.column`; a p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -83,8 +84,9 @@ def _prepare(domain: Domain, sql: str, result: Sequence[Mapping[str, Any]]) -> t
         ctes.append(f"{name} AS (SELECT {picked} FROM json_each(:_{name}))")
     if ctes:
         stripped = text.lstrip()
-        rest = f", {stripped[5:]}" if stripped[:5].upper() == "WITH " else f" {stripped}"
-        text = f"WITH {', '.join(ctes)}{rest}"
+        own = re.match(r"WITH\s+(RECURSIVE\s+)?", stripped, re.IGNORECASE)
+        rest = f", {stripped[own.end() :]}" if own else f" {stripped}"
+        text = f"WITH RECURSIVE {', '.join(ctes)}{rest}"
     return text, tuple(sorted(names)), tuple(sets)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from synthtools.alter import literals, mutants, same_shape, swapped_blocks, without, wrong_answer
+from synthtools.answer import is_identifier
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
 from synthtools.finish import abilities, parse_finish
@@ -17,7 +18,7 @@ from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
 from synthtools.judge import MatchTooHard, judge, relevant
 from synthtools.promise import broken
 from synthtools.seed import generator
-from synthtools.task import SolutionStep, Task, refs, resolve
+from synthtools.task import STATED, SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Describer, Description
 from synthtools.tool import ToolCall, ToolResult
 
@@ -39,14 +40,13 @@ GATES = (
 )
 """In order; `twins` is judged on pairs."""
 
-_PAGING = range(2000)
-"""Numbers that a solution may use to page through a list."""
-
 
 @dataclass(frozen=True, slots=True)
 class Episode:
     """A list of steps carried out to its end."""
 
+    calls: tuple[ToolCall, ...]
+    """As resolved; those whose references were not there are left out."""
     results: tuple[ToolResult, ...]
     changes: Changes
     ending: Ending | None
@@ -96,6 +96,7 @@ class Prover:
     def play(self, task: Task, steps: Sequence[SolutionStep]) -> Episode:
         """Carry out steps from the task's start; a step that refers to what is not there is skipped."""
         self.backend.reset(task.start)
+        calls: list[ToolCall] = []
         results: list[ToolResult] = []
         values: list[Any] = []
         ending: Ending | None = None
@@ -110,10 +111,11 @@ class Prover:
                 finished = parse_finish(dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments, self.domain)
                 ending = finished if isinstance(finished, Ending) else None
                 break
+            calls.append(call)
             result = self._call(task, call)
             results.append(result)
             values.append(orjson.loads(result.content))
-        return Episode(tuple(results), self.backend.changes(), ending)
+        return Episode(tuple(calls), tuple(results), self.backend.changes(), ending)
 
     def _call(self, task: Task, call: ToolCall) -> ToolResult:
         tool = self._tools.get(call.name)
@@ -161,21 +163,21 @@ class Prover:
         return True
 
     def _grounded(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
-        """Every literal of the solution is said in the request, or is one that a workflow's words state."""
+        """Every literal of the solution is said in the request, or stated by a workflow's words, or turns a page."""
         for step in task.solution[:-1]:
-            for value in step.arguments.values():
+            page = self._tools[step.name].program.page[1] if step.name in self._tools else ""
+            for name, value in step.arguments.items():
                 for literal in literals(value):
                     self.checked["grounded"] += 1
-                    if not self._is_said(task, literal):
+                    if name != page and not self._is_said(task, literal):
                         return False
         return True
 
     def _is_said(self, task: Task, literal: Any) -> bool:
-        said = task.said.get(orjson.dumps(literal).decode())
-        if said is None:
-            return isinstance(literal, int) and not isinstance(literal, bool) and literal in _PAGING
-        tidy = re.sub(r"\s+", " ", said).strip()
-        return tidy.casefold() in task.request.casefold()
+        said = re.sub(r"\s+", " ", task.said.get(orjson.dumps(literal).decode(), "")).strip()
+        if said in ("", STATED):
+            return said == STATED
+        return re.search(rf"(?<!\w){re.escape(said.casefold())}(?!\w)", task.request.casefold()) is not None
 
     def _gives_nothing_away(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """No id that the solution looks up stands in the request."""
@@ -187,7 +189,7 @@ class Prover:
                     found = orjson.loads(episode.results[ref.step].content)
                     for part in ref.path:
                         found = found[part]
-                    if isinstance(found, str) and found in request and len(found) > 3 and any(c.isdigit() for c in found) and "-" in found[:4]:
+                    if isinstance(found, str) and found in request and is_identifier(found.upper(), self.domain):
                         return False
         named = {name for t in self._tools.values() for name in (t.name, t.key) if "_" in name}
         return not (named & request)
@@ -208,7 +210,8 @@ class Prover:
             return True
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}
-        calls: list[tuple[str, Any, str]] = [(keys.get(s.name, s.name), {}, r.reason) for s, r in zip(task.solution, episode.results, strict=False)]
+        pairs = zip(episode.calls, episode.results, strict=True)
+        calls: list[tuple[str, Any, str]] = [(keys[c.name], c.arguments, r.reason) for c, r in pairs]
         connection = self.backend.world.connection
         return not any(broken(connection, self.domain, name, episode.changes, calls) for name in self.domain.policies)
 

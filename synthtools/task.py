@@ -18,6 +18,10 @@ KINDS = ("single", "chain", "several", "conditional", "question", "missing_tool"
 """Kinds of task generated now."""
 
 
+STATED = "*"
+"""Instead of words: a value that a workflow's own words state, however they are put."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """A value found in an earlier result: the number of the call (from 0) and the path into its JSON."""

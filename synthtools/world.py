@@ -54,7 +54,7 @@ class Image:
 class World:
     """One open start world and the episode running in it."""
 
-    __slots__ = ("_base", "_session", "connection", "counters", "domain", "now", "pending", "ticks", "touched")
+    __slots__ = ("_base", "_session", "connection", "counters", "domain", "now", "ticks", "touched")
 
     def __init__(self, domain: Domain, image: Image) -> None:
         self.domain = domain
@@ -65,7 +65,6 @@ class World:
         self.counters = dict(self._base)
         self.now = domain.now
         self.touched: dict[str, list[int]] = {}
-        self.pending = False
         self.ticks = 0
         self._session: apsw.Session | None = None
         connection.execute("SAVEPOINT episode")

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthtools.blueprint import Answer as AnswerSpec
 from synthtools.goal import Answer
-from synthtools.task import Derived, Ref, value_of
+from synthtools.task import STATED, Derived, Ref, value_of
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
@@ -51,6 +51,8 @@ def carry_out(builder: Builder, job: Job, choice: int = 0) -> Carried:
         place: tuple[str | int, ...] = ()
         if step.pick is not None:
             place, found = _pick(builder, tool, outcome, step.pick, choice)
+            if found > 1 and ties > 1:
+                raise NotBuilt("ties_twice")
             ties = max(ties, found)
         if step.as_:
             results[step.as_] = (len(builder.steps) - 1, place)
@@ -83,7 +85,7 @@ def _pick(builder: Builder, tool: Tool, outcome: Any, pick: Mapping[Any, Any], c
             raise NotBuilt("ties_beyond_the_page")
     if len(tied) > MAX_TIES:
         raise NotBuilt("too_many_ties")
-    index = tied[choice]
+    index = tied[choice if len(tied) > 1 else 0]
     return ((key, index) if key else (index,)), len(tied)
 
 
@@ -108,7 +110,7 @@ class _Run:
         """The argument that a step's `with` names: a path, a plain value, `{value: …}` or `{sql: …}`."""
         if isinstance(wanted, dict):
             if "value" in wanted:
-                return self.builder.literal(wanted["value"], "")
+                return self.builder.literal(wanted["value"], STATED)
             named = wanted.get("uses", {})
             uses = {m: self.argument(named.get(m, m)) for m in re.findall(r":([a-z][a-z0-9_]*)", wanted["sql"])}
             return Derived(wanted["sql"], uses)

@@ -77,6 +77,8 @@ def conditional(maker: Maker) -> Made:
 
 
 def _state_condition(maker: Maker, row: Description, acts: tuple[str, str]) -> tuple[str, bool, str]:
+    if any(claim.path == ("state",) for claim in row.claims):
+        raise NotBuilt("state_is_said")
     states = maker.domain.tables[row.entity].columns["state"].choices
     actual = maker.describer.value(row.entity, row.id, ("state",))
     asked = actual if maker.rng.random() < 0.5 else maker.pick([s for s in states if s != actual])
@@ -87,7 +89,7 @@ def _state_condition(maker: Maker, row: Description, acts: tuple[str, str]) -> t
 def _value_condition(maker: Maker, row: Description, acts: tuple[str, str]) -> tuple[str, bool, str]:
     entity, table = maker.domain.blueprint.entities[row.entity], maker.domain.tables[row.entity]
     usable = [k for k in entity.questions if table.columns[k].kind in ("int", "money", "date", "datetime")]
-    column = maker.pick(usable)
+    column = maker.pick([key for key in usable if not any(claim.path == (key,) for claim in row.claims)])
     actual = maker.describer.value(row.entity, row.id, (column,))
     threshold = maker.pick([v for v in maker.jobs.sampler.values(f"{row.entity}.{column}") if v is not None and v != actual])
     if actual is None:
@@ -103,7 +105,9 @@ def _value_condition(maker: Maker, row: Description, acts: tuple[str, str]) -> t
 
 def _fallback(maker: Maker, job: Job) -> tuple[Description, str]:
     """A row of the job whose number the request wants instead, and what people call it."""
-    rows = [r for d in job.drawn.values() for r in d.rows if maker.domain.tables[r.entity].digits and not any(c.path == ("id",) for c in r.claims)]
+    every = [r for d in job.drawn.values() for r in d.rows]
+    alone = [r for r in every if sum(r.entity == other.entity for other in every) == 1]
+    rows = [r for r in alone if maker.domain.tables[r.entity].digits and not any(c.path == ("id",) for c in r.claims)]
     row = maker.pick(rows)
     entity = maker.domain.blueprint.entities[row.entity]
     return row, maker.rng.choice([called(row.entity, entity), *entity.called])

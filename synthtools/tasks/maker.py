@@ -67,6 +67,8 @@ class Maker:
         carried = Carried(None, None, 1)
         for job in jobs:
             carried = carry_out(builder, job, choice)
+            if carried.ties > 1 and len(jobs) > 1:
+                raise NotBuilt("ties_in_parts")
         return Solved(builder, tuple(builder.steps), self.backend.changes(), carried)
 
     def candidate(self, kind: str, request: str, jobs: Sequence[Job], start: Snapshot, *, extra: int = 0) -> Candidate:

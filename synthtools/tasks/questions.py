@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from synthtools import language as words
+from synthtools.domain import Table
 from synthtools.entity import called, is_money, plural_of
 from synthtools.goal import Alternative, Answer
 from synthtools.task import Ref, value_of
@@ -48,6 +49,11 @@ def _field_question(maker: Maker) -> Made:
     return (maker.task("question", request, maker.start, solved, (description,), len(builder.steps)),)
 
 
+def _refers_once(table: Table, parent: str) -> bool:
+    """Whether only one column refers to the parent, so that "of" says which."""
+    return sum(column.ref == parent for column in table.columns.values()) == 1
+
+
 def _answer_type(maker: Maker, entity: str, key: str) -> str:
     """The type of answer that a column makes."""
     column = maker.domain.tables[entity].columns[key]
@@ -62,7 +68,7 @@ def _answer_type(maker: Maker, entity: str, key: str) -> str:
 def _which_question(maker: Maker) -> Made:
     """Which rows of a described parent there are: a list of ids."""
     tables = {e: t for e, t in maker.domain.tables.items() if t.digits and e in maker.jobs.searches}
-    links = [(e, c.name, c.ref) for e, t in tables.items() for c in t.columns.values() if c.ref]
+    links = [(e, c.name, c.ref) for e, t in tables.items() for c in t.columns.values() if c.ref and _refers_once(t, c.ref)]
     entity, key, parent = maker.pick([link for link in links if maker.domain.blueprint.entities[link[2]].described_by])
     tool = maker.jobs.searches[entity]
     row = maker.pick(maker.jobs.sampler.values(f"{entity}.{key}"))
@@ -89,7 +95,7 @@ def _which_question(maker: Maker) -> Made:
         "which {w} are there for {p}, by number",
         "what are the numbers of the {w} of {p}",
         "give me the numbers of all {w} that go with {p}",
-        "which {w} belong to {p}? I need their numbers",
+        "what numbers do the {w} of {p} have",
         "list the {w} for {p}, numbers only",
     )
     clause = maker.pick(forms).replace("{w}", which).replace("{p}", description.text)
