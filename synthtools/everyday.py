@@ -13,6 +13,7 @@ from synthtools.blueprint import Blueprint, Entity, FieldSpec, Guard, HandTool, 
 from synthtools.domain import Table
 from synthtools.entity import argument_name, asked_fields, called, changeable_fields, is_money, plural
 from synthtools.invariant import resolve_row, sum_expression
+from synthtools.paging import page_condition, page_parameters
 from synthtools.schema import choices
 from synthtools.surface import Surface
 from synthtools.tool import Origin
@@ -95,9 +96,9 @@ def _search(maker: _Maker, entity: str, definition: Entity) -> Definition:
         fields.append("state")
     shown = ", ".join(f"t.{_q(c)}" for c in _summary(table))
     where = " AND ".join(conditions) or "1"
-    paging, clause = _paging(surface)
+    paging, clause = page_parameters(surface)
     parameters.update(paging)
-    query = f"SELECT {shown} FROM {_q(entity)} AS t WHERE {where}{_after(surface)} ORDER BY t.id {clause}"
+    query = f"SELECT {shown} FROM {_q(entity)} AS t WHERE {where}{page_condition(surface)} ORDER BY t.id {clause}"
     returns: Any = query
     if surface.envelope:
         returns = {surface.envelope: query, "total": f"SELECT COUNT(*) AS value FROM {_q(entity)} AS t WHERE {where}"}
@@ -125,23 +126,6 @@ def _summary(table: Table) -> list[str]:
     """The columns that a list shows: the id, the first few, and the state."""
     names = [c.name for c in table.columns.values() if not c.incidental and c.kind not in ("text", "state")]
     return names[:_SUMMARY] + (["state"] if "state" in table.columns else [])
-
-
-def _paging(surface: Surface) -> tuple[dict[str, Parameter], str]:
-    size = surface.page_size
-    if surface.paging == "page":
-        page = Parameter(type="integer", minimum=1, maximum=100000, optional=True, description="Which page, from 1.")
-        return {"page": page}, f"LIMIT {size} OFFSET (COALESCE(:page, 1) - 1) * {size}"
-    if surface.paging == "offset":
-        offset = Parameter(type="integer", minimum=0, maximum=1000000, optional=True, description="How many to leave out at the front.")
-        limit = Parameter(type="integer", minimum=1, maximum=size, optional=True, description=f"At most so many; {size} unless given.")
-        return {"limit": limit, "offset": offset}, f"LIMIT COALESCE(:limit, {size}) OFFSET COALESCE(:offset, 0)"
-    after = Parameter(type="string", max_length=40, optional=True, description="Only those after this id (the last one of the list before).")
-    return {"after": after}, f"LIMIT {size}"
-
-
-def _after(surface: Surface) -> str:
-    return " AND (:after IS NULL OR t.id > :after)" if surface.paging == "cursor" else ""
 
 
 def _id_parameter(entity: str) -> dict[str, Parameter]:

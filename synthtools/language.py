@@ -177,7 +177,8 @@ def say_date(value: str, today: str, rng: random.Random) -> str:
 
 
 _NOT_VERBS = frozenset(
-    "a an the this that these those it its they there nobody somebody someone i i'm i've i'll i'd they're it's that's there's we're who's we we've you he she my our their his her "
+    "a an the this that these those it its they there nobody somebody someone i i'm i've "
+    "i'll i'd they're it's that's there's we're who's we we've you he she my our their his her "
     "no what when where which who whose how why if once after before as from for in on at with just now sorry could can would please "
     "whichever whatever whoever everything everyone everybody all any both each another one two three some most every only also and or but so".split()
 )

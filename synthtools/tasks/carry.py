@@ -32,12 +32,7 @@ class Carried:
 
 def carry_out(builder: Builder, job: Job, choice: int = 0) -> Carried:
     """Do a job with a builder; `choice` says which of tied rows a pick takes. Raises NotBuilt."""
-    values: dict[str, Any] = {}
-    for name, drawn in job.drawn.items():
-        for value, text in drawn.parts:
-            builder.literal(value, text)
-        if not drawn.rows:
-            values[name] = drawn.value if drawn.parts else builder.literal(drawn.value, _unmarked(drawn.text))
+    values = _literals(builder, job)
     results: dict[str, tuple[int, tuple[str | int, ...]]] = {}
     ties, run = 1, _Run(builder, job, values, results)
     for step in job.steps:
@@ -60,6 +55,17 @@ def carry_out(builder: Builder, job: Job, choice: int = 0) -> Carried:
         return Carried(None, None, ties)
     source, answer = run.answer(job.answer)
     return Carried(answer, source, ties)
+
+
+def _literals(builder: Builder, job: Job) -> dict[str, Any]:
+    """The plain values that the request states, noted as such."""
+    values: dict[str, Any] = {}
+    for name, drawn in job.drawn.items():
+        for value, text in drawn.parts:
+            builder.literal(value, text)
+        if not drawn.rows:
+            values[name] = drawn.value if drawn.parts else builder.literal(drawn.value, _unmarked(drawn.text))
+    return values
 
 
 def _unmarked(text: str) -> str:

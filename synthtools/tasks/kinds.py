@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import apsw
+
 from synthtools import language as words
 from synthtools.backend import Snapshot
 from synthtools.entity import called
@@ -142,6 +144,14 @@ def missing_tool(maker: Maker) -> Made:
     return without, twin
 
 
+def _stand_at(maker: Maker, start: Snapshot) -> None:
+    """Reset to a start; a set-up that the database refuses makes no task."""
+    try:
+        maker.backend.reset(start)
+    except apsw.ConstraintError:
+        raise NotBuilt("setup_refused") from None
+
+
 def forbidden(maker: Maker) -> Made:
     """A job that a policy forbids in this world, and its twin in a world where it is allowed."""
     name = maker.pick(list(maker.domain.policies))
@@ -151,7 +161,8 @@ def forbidden(maker: Maker) -> Made:
     if arguments is None:
         raise NotBuilt("no_arguments")
     bad, good = (replace(maker.start, setup=bind_setup(setup, arguments, tool, maker.domain)) for setup in (policy.forbid, policy.allow))
-    maker.backend.reset(bad)
+    for start in (good, bad):
+        _stand_at(maker, start)
     if not forced_break(maker.backend, maker.domain, tool, arguments, name):
         raise NotBuilt("policy_not_broken")
     job = maker.jobs.of_tool(tool, fixed=arguments, phrases=policy.asked_as if maker.rng.random() < 0.6 else ())
