@@ -41,7 +41,8 @@ def solutions(env_id: str) -> list[list[ToolCall]]:
         calls = []
         for call in coming_calls(env):  # type: ignore[arg-type]
             calls.append(call)
-            env.step(call)
+            if env.step(call)[3]:
+                break
         found.append(calls)
         env.close()
     return found
