@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
-from synthtools.load import load_domain
+from synthtools.load import load_domain, source_length
 from synthtools.orphan import end_with_parent
 from synthtools.populate import WORLDS
 from synthtools.proof import Prover
@@ -30,7 +30,7 @@ SHARES: Mapping[str, float] = {
     "forbidden": 0.10,
 }
 """Share of each kind in a default pack."""
-TASKS_PER_DOMAIN = 330
+TASKS_PER_DOMAIN = 316
 SKELETON_LIMIT = 4
 """Tasks of a domain whose requests differ only in their values."""
 PACK_SKELETON_LIMIT = 5
@@ -168,13 +168,12 @@ def generate_pack(
 
     `progress` is told the domain done and how many tasks it gave. Raises ValueError and BlueprintError as load_domain does.
     """
-    domains = {domain.name: domain for domain in map(load_domain, names)}
     jobs = [(str(name), tasks_per_domain, seed, difficulty) for name in names]
-    made = []
-    for result in _in_processes(jobs, workers):
-        made.append(result)
-        if progress is not None:
-            progress(result.domain, len(result.tasks))
+    made = _in_processes(jobs, workers, progress or (lambda _domain, _tasks: None))
+    domains = {domain.name: domain for domain in map(load_domain, names)}
+    changed = [r.domain for r in made if r.tasks and r.tasks[0].start.domain != domains[r.domain].digest]
+    if changed:
+        raise ValueError(f"{changed[0]}: the blueprint changed while tasks were made from it; generate again")
     dropped: Dropped = {}
     checked: Counter[str] = Counter()
     for result in made:
@@ -186,12 +185,19 @@ def generate_pack(
     return GeneratedPack(domains, tasks, {g: dict(sorted(k.items())) for g, k in sorted(dropped.items())}, dict(checked))
 
 
-def _in_processes(jobs: list[tuple[str, int, int, Difficulty]], workers: int) -> Iterator[Made]:
+def _in_processes(jobs: list[tuple[str, int, int, Difficulty]], workers: int, progress: Callable[[str, int], None]) -> list[Made]:
+    """What each job makes, in the jobs' order; long blueprints, which take longest, are begun first."""
     if workers <= 1 or len(jobs) == 1:
-        yield from map(_work, jobs)
-        return
+        made = []
+        for job in jobs:
+            made.append(_work(job))
+            progress(made[-1].domain, len(made[-1].tasks))
+        return made
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"), initializer=end_with_parent) as pool:
-        yield from pool.map(_work, jobs)
+        futures = {job: pool.submit(_work, job) for job in sorted(jobs, key=lambda job: -source_length(job[0]))}
+        for future in as_completed(futures.values()):
+            progress(future.result().domain, len(future.result().tasks))
+        return [futures[job].result() for job in jobs]
 
 
 def _few_alike(tasks: list[Task], dropped: Dropped) -> tuple[Task, ...]:

@@ -25,6 +25,13 @@ def load_domain(name_or_path: str | Path, *, surface: Surface | None = None) -> 
     return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "", surface)
 
 
+def source_length(name_or_path: str | Path) -> int:
+    """Bytes of a blueprint, by the domain's name or its file; 0 where there is none."""
+    entry = catalog().get(str(name_or_path))
+    path = entry.path if entry else Path(name_or_path)
+    return path.stat().st_size if path.is_file() else 0
+
+
 @cache
 def _load(path: str, _modified: int, split: str, surface: Surface | None) -> Domain:
     text = Path(path).read_text(encoding="utf-8")
