@@ -230,7 +230,7 @@ class _Filler:
                 if self._insert(insert, row):
                     made, missed, last = made + 1, 0, identifier
                     break
-        if made < max(1, self.wanted // 3) and not self.dense:
+        if made < max(1, min(self.wanted, self.entity.rows) // 3) and not self.dense:
             raise PopulationError(
                 f"{self.domain.name}: only {made} of {self.wanted} rows of {self.table.name} could be drawn that keep its invariants"
             )
