@@ -5,7 +5,7 @@ OUT ?= runs/first
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-.PHONY: run test test-core lint bench schema page clean
+.PHONY: run test test-core lint bench bfcl schema page clean
 
 run: $(VENV)/.installed
 	$(BIN)/synthtools run --out $(OUT)
@@ -22,6 +22,10 @@ lint: $(VENV)/.tested
 
 bench: $(VENV)/.tested
 	@set -e; for name in step scale verifier; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
+bfcl:                        ## the peer that step.py measures beside ours, in an environment of its own
+	$(PYTHON) -m venv benchmarks/.bfcl
+	benchmarks/.bfcl/bin/pip install --quiet --no-deps bfcl-eval
 
 schema: $(VENV)/.installed   ## write synthtools/blueprint.schema.json
 	$(BIN)/python tests/test_schema.py

@@ -7,6 +7,7 @@ runs do, on the ticket system with 200 tickets; reads look a ticket up by its nu
 import json
 import statistics
 import time
+from collections.abc import Callable
 
 from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_utils import execute_multi_turn_func_call
 
@@ -29,13 +30,13 @@ def main() -> None:
     print(json.dumps([_rate(call, "get_ticket(ticket_id={n})"), _rate(call, "edit_ticket(ticket_id={n}, updates={{'priority': {p}}})")]))
 
 
-def _rate(call: object, template: str) -> float:
+def _rate(call: Callable[[str], str], template: str) -> float:
     rates = []
     for _ in range(ROUNDS):
         texts = [template.format(n=n % 200 + 1, p=n % 5 + 1) for n in range(CALLS)]
         begun = time.perf_counter()
         for text in texts:
-            call(text)  # type: ignore[operator]
+            call(text)
         rates.append(CALLS / (time.perf_counter() - begun))
     return statistics.median(rates)
 

@@ -73,7 +73,7 @@ def _from_sum(table: Table, name: str, expression: str, connection: apsw.Connect
 
 def _from_keep(name: str, table: Table, tables: Mapping[str, Table], keep: Keep, connection: apsw.Connection) -> Invariant:
     states = tuple(keep.while_ or ())
-    condition, touched = _form(table, tables, keep, _while("t", states), _while("o", states))
+    condition, touched = _form(table, tables, keep, _while("o", states))
     own = f"t.rowid IN ({_TOUCHED})"
     broken = f'SELECT t.id FROM "{table.name}" AS t WHERE {_while("t", states)}({condition})'
     reads = examine(connection, broken, write=False).reads
@@ -94,7 +94,7 @@ def _same(keep: Keep, fields: list[str]) -> str:
     return " AND ".join(f'o."{field}" = t."{field}"' for field in fields)
 
 
-def _form(table: Table, tables: Mapping[str, Table], keep: Keep, while_t: str, while_o: str) -> tuple[str, Touch]:
+def _form(table: Table, tables: Mapping[str, Table], keep: Keep, while_o: str) -> tuple[str, Touch]:
     """The condition that row `t` breaks the invariant, and how rows of other tables lead to it."""
     per = [keep.per] if isinstance(keep.per, str) else list(keep.per or keep.only_one or [])
     for field in [*per, *(keep.no_overlap or ()), *([keep.rises, keep.by] if keep.rises else [])]:

@@ -19,7 +19,6 @@ from synthtools.sql import Facts, SqlError, bind, examine, substitute, tokens
 from synthtools.tool import Guard, Let, Program, Returns, Tool
 
 _RESERVED = frozenset({"now", "today", "touched"})
-DATE_LENGTH, MINUTE_LENGTH = 10, 16
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ _AGGREGATES = ("group_concat", "json_group_array", "json_group_object", "string_
 
 
 def refuse_partial_order(sql: str) -> None:
-    """Raise SqlError for a LIMIT, text aggregate or list without a total ORDER BY, or an UPDATE … FROM on no key.
+    """Raise SqlError for a LIMIT, text aggregate or list without a total ORDER BY, or an UPDATE … FROM.
 
     An order is total when it ends in a key (a column called id, or rowid), or, under GROUP BY or DISTINCT, when it
     names a column for every group. SQL that sqlglot cannot read is judged by the audit alone, which runs every call
@@ -24,7 +24,7 @@ def refuse_partial_order(sql: str) -> None:
         tree = sqlglot.parse_one(sql, dialect="sqlite")
     except sqlglot.errors.SqlglotError:
         return
-    if isinstance(tree, exp.Update) and tree.args.get("from_") or isinstance(tree, exp.Update) and tree.args.get("from"):
+    if isinstance(tree, exp.Update) and (tree.args.get("from_") or tree.args.get("from")):
         raise SqlError("UPDATE … FROM can match a row twice: use a subquery in SET")
     for select in tree.find_all(exp.Select):
         order, limit = select.args.get("order"), select.args.get("limit")

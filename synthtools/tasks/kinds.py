@@ -19,7 +19,7 @@ from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
 from synthtools.tasks.questions import question
-from synthtools.tasks.setup import bind_setup, evidence, forced_break
+from synthtools.tasks.setup import bind_setup, evidence, forced_break, tempt
 from synthtools.tool import Tool
 
 
@@ -157,9 +157,7 @@ def forbidden(maker: Maker) -> Made:
     name = maker.pick(list(maker.domain.policies))
     policy = maker.domain.blueprint.policies[name]
     tool = maker.domain.tool(policy.tempts)
-    arguments = maker.jobs.sampler.sample(tool, sensible=True)
-    if arguments is None:
-        raise NotBuilt("no_arguments")
+    arguments = tempt(maker.jobs.sampler, policy, tool)
     bad, good = (replace(maker.start, setup=bind_setup(setup, arguments, tool, maker.domain)) for setup in (policy.forbid, policy.allow))
     for start in (good, bad):
         _stand_at(maker, start)

@@ -9,14 +9,30 @@ import apsw
 
 from synthtools.arguments import ArgumentError, ArgumentParser
 from synthtools.backend import LocalBackend, programs
+from synthtools.blueprint import PolicySpec
 from synthtools.domain import Domain
+from synthtools.fuzz import to_agent
 from synthtools.promise import broken, row_sets
+from synthtools.sample import CallSampler
 from synthtools.sql import tokens
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.describe import Description
 from synthtools.tool import Tool
 
 _HOPS = 2
+
+
+def tempt(sampler: CallSampler, policy: PolicySpec, tool: Tool) -> dict[str, Any]:
+    """Arguments of a sensible call that a policy is about: the tool's own, and over them the policy's `given`. Raises NotBuilt."""
+    arguments = sampler.sample(tool, sensible=True)
+    if arguments is None:
+        raise NotBuilt("no_arguments")
+    for name, given in policy.given.items():
+        value = sampler.draw(given, arguments)
+        if value is None:
+            raise NotBuilt("no_given")
+        arguments[name] = to_agent(tool.parameters["properties"][name], value)
+    return arguments
 
 
 def bind_setup(setup: Sequence[str], arguments: Mapping[str, Any], tool: Tool, domain: Domain) -> tuple[str, ...]:
