@@ -70,6 +70,18 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolkitCode:
+    """The Python behind a toolkit's tools: a person's own class, in place of compiled SQL."""
+
+    entry: str
+    """`retail.py:Retail`: the file and the class in it."""
+    files: Mapping[str, bytes]
+    """Relative path → content: the file itself and what it reads from its folder."""
+    trusted: bool = False
+    """Whether it may run in this process; if not, only in a container."""
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """One domain is one environment."""
 
@@ -95,6 +107,8 @@ class Domain:
     """Of the blueprint's text, the surface and the compiler's version."""
     source: str
     """The blueprint's text."""
+    toolkit: ToolkitCode | None = None
+    """What runs the tools, where they are a person's own Python."""
 
     def tool(self, key: str) -> Tool:
         """The tool by its name in the blueprint's language."""
