@@ -1,0 +1,1 @@
+"""Tools run in hardened Docker containers: for code that nobody vouches for."""
