@@ -1,7 +1,7 @@
 """What a worker takes from itself before it runs a stranger's code: memory, time, processes, files. Linux only.
 
 Resource limits, and Landlock where the kernel has it: the file system shrinks to the interpreter and one scratch folder.
-System calls are `filter`'s part. None of it can be taken back.
+System calls are `syscalls`'s part. None of it can be taken back.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def _address_space() -> int:
 
 def prefer_to_be_killed() -> None:
     """When the container runs out of memory, it is a worker that goes, not the supervisor."""
+    _prctl(_PR_SET_DUMPABLE, 1)  # what hides from /proc may not write there either
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
 
@@ -106,6 +107,7 @@ def landlock(readable: Iterable[str], scratch: str) -> bool:
     try:
         for path in readable:
             _allow(ruleset, path, _READ & handled)
+        _allow(ruleset, "/dev/null", 1 << 1 | 1 << 2)
         if scratch:
             _allow(ruleset, scratch, handled & ~_EXECUTE & ~(1 << 6) & ~(1 << 11))  # no device nodes
         if _libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)) != 0:

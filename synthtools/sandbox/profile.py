@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from synthtools.sandbox.filter import ITSELF_CALLS, OWN_PROCESS_CALLS, WORKER_CALLS
+from synthtools.sandbox.syscalls import ITSELF_CALLS, OWN_PROCESS_CALLS, WORKER_CALLS
 
 _EPERM, _ENOSYS = 1, 38
 _NEW_NAMESPACES = 0x7E020000
