@@ -18,7 +18,8 @@ from envs.spaces import Action, CallSpace, Schemas, UnicodeSpace, as_call
 from envs.transcript import write_transcript
 from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
-from synthtools.backend import Backend, LocalBackend, Snapshot, own_call
+from synthtools.backend import Backend, Snapshot, own_call
+from synthtools.backends import BACKENDS, BackendName, open_backend
 from synthtools.domain import Domain
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
@@ -79,17 +80,21 @@ class ToolEnv(gymnasium.Env[str, Action]):
         render_mode: str | None = None,
         user: User | None = None,
         faults: Faults | None = None,
+        backend: BackendName | None = None,
     ) -> None:
-        """Raises ValueError for an unknown reward or render mode, and for fewer than two steps."""
+        """Raises ValueError for an unknown reward, render mode or backend, and for fewer than two steps."""
         if max_steps < 2:
             raise ValueError(f"max_steps is {max_steps}: an episode needs at least 2 steps")
         if not callable(reward) and reward not in ("success", "shaped"):
             raise ValueError(f"reward is {reward!r}: it can be 'success', 'shaped' or a function")
         if render_mode not in (None, "ansi"):
             raise ValueError(f"render_mode is {render_mode!r}: it can be 'ansi' or None")
+        if backend is not None and backend not in BACKENDS:
+            raise ValueError(f"backend is {backend!r}: it can be {', '.join(map(repr, BACKENDS))} or None")
         self.worlds = as_worlds(worlds)
         self.reward, self.max_steps, self.render_mode = reward, max_steps, render_mode
         self.user, self.faults = user, faults
+        self.backend_name = backend
         self.observation_space = UnicodeSpace()
         self.calls: list[tuple[ToolCall, ToolResult]] = []
         """The episode's calls and their results so far."""
@@ -168,6 +173,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
             render_mode=self.render_mode,
             user=deepcopy(self.user),
             faults=deepcopy(self.faults),
+            backend=self.backend_name,
         )
         other.spec = self.spec
         other.action_space = deepcopy(self.action_space)
@@ -180,7 +186,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
     def __getstate__(self) -> dict[str, Any]:
         kept = ("worlds", "reward", "max_steps", "render_mode", "user", "faults", "spec")
         state = {name: getattr(self, name) for name in (*kept, "action_space", "observation_space", "_np_random", "_np_random_seed")}
-        return {**state, "moment": self._moment() if self._begun else None}
+        return {**state, "backend": self.backend_name, "moment": self._moment() if self._begun else None}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         state = dict(state)
@@ -209,7 +215,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self.action_space.tools = self._offer.tools
         backend = self._backends.get(task.domain)
         if backend is None:
-            backend = self._backends[task.domain] = LocalBackend(self.domain)
+            backend = self._backends[task.domain] = open_backend(self.domain, self.backend_name)
         self.backend = backend if self.faults is None else self.faults.around(backend)
 
     def _special(self, call: ToolCall) -> ToolResult:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, share, worker_count
+from agents.cli.output import Backend, BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, share, worker_count
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
     from synthtools.audit.measure import MutantReport
+    from synthtools.backends import BackendName
     from synthtools.domain import Domain
 
 T = TypeVar("T")
@@ -29,11 +30,12 @@ def audit(
     quick: Annotated[bool, typer.Option("--quick", help="One world and fewer calls of each tool.")] = False,
     mutants: Annotated[bool, typer.Option("--mutants", help="Also break every tool in many small ways, and list what the audit misses.")] = False,
     workers: Workers = 0,
+    backend: Backend = None,
     as_json: Json = False,
 ) -> None:
     """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
     domains = domains_of(what)
-    reports = audit_all(domains, workers, thorough=not quick)
+    reports = audit_all(domains, workers, thorough=not quick, backend=backend)
     measures = measure_all(domains, workers) if mutants else {}
     if as_json:
         print_json({**audit_json(reports), **(mutants_json(measures) if mutants else {})})
@@ -61,11 +63,23 @@ def domains_of(what: str) -> list[Domain]:
     raise BadInput(f"{what}: is no pack, no file and no subdomain of the catalogue (`synthtools catalog` lists them)")
 
 
-def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool) -> dict[str, AuditReport]:
+def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool, backend: BackendName | None = None) -> dict[str, AuditReport]:
     """Audit in processes, with a bar on stderr."""
+    return spread("audit", partial(_audit_one, thorough=thorough, backend=backend), domains, workers)
+
+
+def _audit_one(domain: Domain, *, thorough: bool, backend: BackendName | None) -> AuditReport:
     from synthtools.audit import audit_domain
 
-    return spread("audit", partial(audit_domain, thorough=thorough), domains, workers)
+    if backend != "docker":
+        return audit_domain(domain, thorough=thorough)
+    from synthtools.sandbox import DockerBackend
+
+    made = DockerBackend(domain)
+    try:
+        return made.audit(thorough=thorough)
+    finally:
+        made.close()
 
 
 def measure_all(domains: Sequence[Domain], workers: int) -> dict[str, MutantReport]:

@@ -7,13 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn comes from it.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each core. The results do not depend on it.")]
+Backend = Annotated[
+    Literal["local", "docker"] | None,
+    typer.Option("--backend", help="Where tools run: in this process or in a container; by default local, but docker for untrusted toolkits."),
+]
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write.")]
 
 

@@ -91,10 +91,15 @@ _NET = 1 << 0 | 1 << 1  # ABI 4: bind, connect
 _O_PATH = 0o10000000
 
 
+def landlock_abi() -> int:
+    """The kernel's version of Landlock; 0 where it has none."""
+    return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))))
+
+
 def landlock(readable: Iterable[str], scratch: str) -> bool:
     """Shrink the file system to what is named; False where the kernel has no Landlock."""
-    abi = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    if abi < 1:
+    abi = landlock_abi()
+    if not abi:
         return False
     handled = _ALL_1
     for since, right in _BY_ABI:

@@ -38,7 +38,7 @@ USER = "65532:65532"
 PYTHON, SITE, LIBRARIES = "/opt/python/bin/python3", "/opt/site", "/opt/lib"
 ENTRYPOINT = (PYTHON, "-S", "-s", "-P", "-B", f"{SITE}/synthtools/sandbox/zygote.py")
 
-_NEEDED = ("apsw", "orjson", "pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection", "PyYAML")
+_NEEDED = ("apsw", "orjson", "pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection", "PyYAML", "sqlglot")
 _STDLIB_LEFT_OUT = frozenset(
     "test tests idlelib tkinter turtledemo turtle.py ensurepip lib2to3 pydoc_data site-packages dist-packages __pycache__ venv distutils".split()
 )

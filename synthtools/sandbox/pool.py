@@ -42,7 +42,13 @@ class Pool:
 
     def container(self, domain: Domain) -> Container:
         """A container with room for one more episode of a domain. Raises EngineError."""
-        key = _OURS if domain.toolkit is None else domain.digest
+        return self._with_room(_OURS if domain.toolkit is None else domain.digest)
+
+    def any_container(self) -> Container:
+        """The container of compiled domains, started if it is not there."""
+        return self._with_room(_OURS)
+
+    def _with_room(self, key: str) -> Container:
         with self._lock:
             kept = [container for container in self._containers.get(key, ()) if container.alive]
             self._containers[key] = kept

@@ -114,10 +114,10 @@ class Zygote:
         return self.ended.pop(pid)
 
     def order_state(self) -> dict[str, int]:
-        """How many workers there are, and the memory of this process in KiB."""
+        """How many workers there are, the memory of this process in KiB, and the kernel's Landlock (0: none)."""
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = int(file.read().split()[1])
-        return {"workers": len(self.running), "kib": pages * os.sysconf("SC_PAGE_SIZE") // 1024}
+        return {"workers": len(self.running), "kib": pages * os.sysconf("SC_PAGE_SIZE") // 1024, "landlock": confine.landlock_abi()}
 
     def _reap(self) -> None:
         for pid in list(self.running):
