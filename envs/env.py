@@ -71,7 +71,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
     """What the agent finished with; None until it does."""
     judgement: Judgement
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every setting of an episode has its name here
         self,
         worlds: Worlds | Pack,
         *,

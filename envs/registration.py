@@ -58,7 +58,8 @@ def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
     `pack`: a pack's folder, a blueprint file or several, or None for the catalogue. `domains`: names of those to take, or None for all.
     `split`: `train`, `validation`, `test`, or None for any. `weights`: domain → how often relative to others, 1 where not given.
     `difficulty`: one, or a range with both ends. `seed`: of the tasks that are grown (a pack brings its own). `reward`: `success`, `shaped`
-    or a function. `max_steps`: calls until an episode is truncated. `backend`: `local`, `docker`, or None for what the code's trust asks for. Raises ValueError when nothing is left to choose from.
+    or a function. `max_steps`: calls until an episode is truncated. `backend`: `local`, `docker`, or None for
+    what the trust in the code asks for. Raises ValueError when nothing is left to choose from.
     """
     names = (domains,) if isinstance(domains, str) else domains
     found = list(_entries(pack, seed))

@@ -21,7 +21,7 @@ from synthtools.populate import DEFAULT_ROWS, world_image
 from synthtools.sandbox import frames
 from synthtools.sandbox.engine import LABEL, Engine, EngineError
 from synthtools.sandbox.failure import SandboxError
-from synthtools.sandbox.limits import MIB, Limits
+from synthtools.sandbox.limits import Limits
 from synthtools.sandbox.mux import Mux
 from synthtools.sandbox.owner import owner
 from synthtools.sandbox.profile import seccomp_profile
@@ -43,7 +43,7 @@ def hardened(limits: Limits) -> dict[str, Any]:
         "security_opt": ["no-new-privileges", f"seccomp={seccomp_profile()}"],
         "user": "65532:65532",
         "hostname": "sandbox",
-        "pids_limit": limits.episodes + 16,
+        "pids_limit": limits.episodes + 64,
         "mem_limit": memory,
         "memswap_limit": memory,
         "nano_cpus": int(limits.cpus * 1e9),
@@ -202,6 +202,16 @@ class Container:
             except TimeoutError:
                 status = self.end(pid)
                 raise SandboxError("crashed", f"a worker did not get ready ({how(status)})") from None
+
+    def release(self, pid: int) -> None:
+        """End a worker without waiting for it."""
+        self.workers.discard(pid)
+        with self._lock:
+            if self.alive:
+                try:
+                    frames.send(self._control, frames.pack_order(("release", pid)), time.monotonic() + _CONTROL_SECONDS)
+                except (frames.Closed, TimeoutError):
+                    self.destroy()
 
     def end(self, pid: int) -> int:
         """End a worker; gives its wait status, or -1 where the container is gone."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from synthtools.arguments import MAX_BYTES
 from synthtools.audit.report import AuditReport
@@ -18,11 +18,14 @@ from synthtools.domain import Domain
 from synthtools.goal import Changes
 from synthtools.sandbox import frames, wire
 from synthtools.sandbox.container import Container, how
-from synthtools.sandbox.failure import SandboxError
+from synthtools.sandbox.failure import FailureKind, SandboxError
 from synthtools.sandbox.pool import Pool, shared_pool
 from synthtools.tool import ToolCall, ToolResult
 
+T = TypeVar("T")
 _AUDIT_SECONDS = 1800.0
+_KINDS: Mapping[int, FailureKind] = {signal.SIGXCPU: "timeout", signal.SIGKILL: "memory"}
+"""Signal that ended a worker in the middle of a call → what that means; any other: it crashed."""
 
 
 class DockerBackend:
@@ -54,52 +57,53 @@ class DockerBackend:
 
     def call(self, call: ToolCall) -> ToolResult:
         """Execute one call; a failed call has changed nothing."""
-        return wire.result(self._ask("call", *_plain_call(call)), self._broken)
+        return self._read(wire.result, self._ask("call", *_plain_call(call)))
+
+    def post_call(self, call: ToolCall) -> int:
+        """Send a call without waiting for its result; gives its number. So that many episodes can be in flight."""
+        return self._post("call", *_plain_call(call))
+
+    def result(self, number: int, deadline: float) -> ToolResult:
+        """The result of a posted call, by a total deadline (a `time.monotonic()`)."""
+        return self._read(wire.result, self._take(number, deadline))
 
     def calls(self, calls: Sequence[ToolCall]) -> list[ToolResult]:
         """Execute calls one after another, in one round trip; the deadline is that of one call."""
-        answer = self._ask("calls", [_plain_call(call) for call in calls])
-        if not isinstance(answer, list) or len(answer) != len(calls):
-            self._broken("a number of results that is not the number of calls")
-        return [wire.result(parts, self._broken) for parts in answer]
+        return self._read(partial(wire.results, count=len(calls)), self._ask("calls", [_plain_call(call) for call in calls]))
 
     def snapshot(self) -> Snapshot:
         """This moment, to `reset` to later, in this backend or another."""
-        return wire.snapshot(self._ask("snapshot"), self.domain.digest, self._broken)
+        return self._read(partial(wire.snapshot, digest=self.domain.digest), self._ask("snapshot"))
 
     def changes(self) -> Changes:
         """The net change since the episode's start, also in a fork."""
-        return wire.changes(self._ask("changes"), self.domain, self._broken)
+        return self._read(partial(wire.changes, domain=self.domain), self._ask("changes"))
 
     def audit(self, *, thorough: bool = True, seed: int = 0) -> AuditReport:
         """The audit of a compiled domain, run whole inside the container."""
         self.close()
         self._open(None)
-        return wire.report(self._ask("audit", thorough, seed, seconds=_AUDIT_SECONDS), self._broken)
+        return self._read(wire.report, self._ask("audit", thorough, seed, seconds=_AUDIT_SECONDS))
 
     def describe(self) -> dict[str, Any]:
         """What a toolkit's code says of itself, as data from a stranger."""
         self.close()
         self._open(None)
-        answer = self._ask("describe", seconds=self.pool.limits.start_seconds)
-        if not isinstance(answer, dict):
-            self._broken("a description that is none")
-        return answer
+        return self._read(wire.description, self._ask("describe", seconds=self.pool.limits.start_seconds))
 
     def close(self) -> None:
         """End the episode's worker; may be called twice."""
         if self._link is not None:
             self._link.close()
         if self._container is not None:
-            self._container.end(self._worker)
+            self._container.release(self._worker)
         self._link = self._container = None
 
     def _ask(self, order: str, *arguments: Any, seconds: float = 0.0) -> Any:
-        number = self.post(order, *arguments)
-        return self.take(number, time.monotonic() + (seconds or self.pool.limits.call_seconds))
+        number = self._post(order, *arguments)
+        return self._take(number, time.monotonic() + (seconds or self.pool.limits.call_seconds))
 
-    def post(self, order: str, *arguments: Any) -> int:
-        """Send an order without waiting; gives its number. So that many episodes can be in flight."""
+    def _post(self, order: str, *arguments: Any) -> int:
         if self._link is None:
             raise SandboxError("lost", "no episode is running: reset first")
         number = next(self._numbers)
@@ -107,44 +111,46 @@ class DockerBackend:
         try:
             frames.send(self._link, frames.pack_order((number, order, *arguments)), deadline)
         except (frames.Closed, TimeoutError):
-            self._died("the worker takes no more orders")
+            raise self._death("the worker takes no more orders") from None
         return number
 
-    def take(self, number: int, deadline: float) -> Any:
+    def _take(self, number: int, deadline: float) -> Any:
         """The answer to an order, within a total deadline (a `time.monotonic()`). Raises SandboxError."""
         assert self._link is not None
         try:
             answer = frames.unpack_answer(frames.receive(self._link, deadline))
         except TimeoutError:
-            self._fail("timeout", "the call took longer than a call may take")
+            raise self._failure("timeout", "the call took longer than a call may take") from None
         except frames.Closed:
-            self._died("the worker ended in the middle of a call")
+            raise self._death("the worker ended in the middle of a call") from None
         except frames.Garbled as error:
-            self._broken(str(error))
+            raise self._failure("protocol", f"the worker does not speak as it should: {error}"[:300]) from None
         match answer:
             case [int(given), "ok", value] if given == number:
                 return value
             case [int(given), "fault", "memory" | "tool" as kind, str(line)] if given == number:
-                self._fail(kind, line[:300])
-        self._broken("an answer of no known shape, or to another order")
+                raise self._failure(kind, line[:300])
+        raise self._failure("protocol", "the worker does not speak as it should: an answer of no known shape, or to another order")
 
-    def _broken(self, what: str) -> NoReturn:
-        self._fail("protocol", f"the worker does not speak as it should: {what}"[:300])
+    def _read(self, reader: Callable[[Any], T], answer: Any) -> T:
+        try:
+            return reader(answer)
+        except frames.Garbled as error:
+            raise self._failure("protocol", f"the worker does not speak as it should: {error}"[:300]) from None
 
-    def _died(self, what: str) -> NoReturn:
+    def _death(self, what: str) -> SandboxError:
         """The worker is gone: the supervisor knows how it ended."""
         container = self._container
         status = container.end(self._worker) if container is not None else -1
         self._container = None
         if status < 0:
-            self._fail("lost", f"{what}: the container is gone")
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        kind = {signal.SIGXCPU: "timeout", signal.SIGKILL: "memory"}.get(number, "crashed") if number else "crashed"
-        self._fail(kind, f"{what}: {how(status)}")
+            return self._failure("lost", f"{what}: the container is gone")
+        return self._failure(_KINDS.get(os.WTERMSIG(status), "crashed") if os.WIFSIGNALED(status) else "crashed", f"{what}: {how(status)}")
 
-    def _fail(self, kind: Any, message: str) -> NoReturn:
+    def _failure(self, kind: FailureKind, message: str) -> SandboxError:
+        """The failure to raise; the episode's worker is ended."""
         self.close()
-        raise SandboxError(kind, message)
+        return SandboxError(kind, message)
 
 
 def together(calls: Sequence[tuple[DockerBackend, ToolCall]]) -> Iterator[ToolResult | SandboxError]:
@@ -152,7 +158,7 @@ def together(calls: Sequence[tuple[DockerBackend, ToolCall]]) -> Iterator[ToolRe
     posted: list[int | SandboxError] = []
     for backend, call in calls:
         try:
-            posted.append(backend.post("call", *_plain_call(call)))
+            posted.append(backend.post_call(call))
         except SandboxError as error:
             posted.append(error)
     deadline = time.monotonic() + max((b.pool.limits.call_seconds for b, _ in calls), default=0.0)
@@ -161,7 +167,7 @@ def together(calls: Sequence[tuple[DockerBackend, ToolCall]]) -> Iterator[ToolRe
             yield number
             continue
         try:
-            yield wire.result(backend.take(number, deadline), backend._broken)
+            yield backend.result(number, deadline)
         except SandboxError as error:
             yield error
 

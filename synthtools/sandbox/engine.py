@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import docker
@@ -47,7 +47,7 @@ class Engine:
     @property
     def is_local(self) -> bool:
         """Whether its containers can share a socket with this process."""
-        return cast(str, self.client.api.base_url).startswith("http+docker://") and "Desktop" not in self.version.get("Platform", {}).get("Name", "")
+        return self.client.api.base_url.startswith("http+docker://") and "Desktop" not in self.version.get("Platform", {}).get("Name", "")
 
     @contextmanager
     def asked(self, what: str) -> Iterator[None]:

@@ -45,6 +45,8 @@ class Zygote:
         self.ended: dict[int, int] = {}
         """Worker → its wait status, until it is asked for."""
         self.running: set[int] = set()
+        self.released: set[int] = set()
+        """Those of the running whose status nobody wants."""
 
     def run(self) -> None:
         """Take orders until the connection ends."""
@@ -62,7 +64,11 @@ class Zygote:
                     wake.recv(4096)
                     self._reap()
                 else:
-                    self._say(self._obey(frames.unpack_order(frames.receive(self.control))))
+                    order = frames.unpack_order(frames.receive(self.control))
+                    if order[0] == "release":
+                        self.release(order[1])
+                    else:
+                        self._say(self._obey(order))
 
     def _say(self, answer: Any) -> None:
         frames.send(self.control, frames.pack_answer(answer))
@@ -102,6 +108,15 @@ class Zygote:
         self.running.add(pid)
         return pid
 
+    def release(self, pid: int) -> None:
+        """End a worker that nobody will ask about again; this order alone has no answer."""
+        if pid in self.running:
+            self.released.add(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        else:
+            self.ended.pop(pid, None)
+
     def order_end(self, pid: int) -> int:
         """End a worker, if it has not ended; gives its wait status."""
         if pid in self.running:
@@ -124,7 +139,10 @@ class Zygote:
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
                 self.running.discard(pid)
-                self.ended[pid] = status
+                if pid in self.released:
+                    self.released.discard(pid)
+                else:
+                    self.ended[pid] = status
                 _clear(_scratch(pid))
 
     def _be_worker(self, token: bytes, digest: str, limits: confine.WorkerLimits, connection: socket.socket | None) -> None:
