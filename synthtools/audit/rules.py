@@ -15,7 +15,7 @@ from synthtools.audit.world import broken_invariants, illegal_steps
 from synthtools.goal import Change
 from synthtools.tool import Tool
 
-ORDER = ("crash", "undocumented", "invariant", "unreached", "frame", "lifecycle", "shape", "forced effect", "promise")
+ORDER = ("crash", "undocumented", "invariant", "unreached", "frame", "lifecycle", "shape", "forced effect", "promise", "order")
 """The checks, cheapest first: a fault is credited to the first that shows it."""
 
 
