@@ -26,6 +26,7 @@ _DAYS_AFTER = re.compile(r"\s*:(\w+)\s*([+-])\s*(\d+)\s*")
 _MOMENT = re.compile(r"[+-]\d+d|\d{4}-\d{2}-\d{2}")
 _MAX_CACHED = 4000
 _UNIQUE_TRIES = 20
+_WIDE = 4
 
 
 class CallSampler:
@@ -51,10 +52,12 @@ class CallSampler:
         return {name: to_agent(properties[name], value) for name, value in chosen.items() if name in properties and value is not None}
 
     def oddities(self, tool: Tool) -> list[dict[str, Any]]:
-        """Calls that people get wrong: one with nothing optional, and for each argument that names a row, one that names none."""
+        """Calls that people get wrong or make seldom: nothing optional, one optional argument alone, a row named that there is none of."""
         base = self.sample(tool) or self.sample(tool, sensible=False) or {}
         bare = {name: value for name, value in base.items() if name in tool.parameters["required"]}
-        return [bare, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
+        wide = {name: value for _ in range(_WIDE) for name, value in (self.sample(tool, sensible=False) or {}).items()}
+        alone = [{**bare, name: value} for name, value in wide.items() if name not in bare]
+        return [bare, *alone, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
 
     def scope(self) -> Scope:
         """What every draw may refer to."""

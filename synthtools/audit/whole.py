@@ -29,7 +29,7 @@ def audit_domain(domain: Domain, *, thorough: bool = True, seed: int = 0) -> Aud
     probe = Probe(domain, LocalBackend(domain))
     survey = _survey(domain, probe, tuple(domain.tools.values()), THOROUGH if thorough else QUICK, seed)
     try:
-        for part in (_worlds, _singles, _chains, reach_the_rest, _hostile, _replay, _unseen):
+        for part in (_worlds, _singles, _chains, reach_the_rest, _hostile, _replay, _taken_together):
             part(survey)
         return _report(survey)
     finally:
@@ -40,7 +40,7 @@ def failures_of(domain: Domain, tool: Tool, probe: Probe, seed: int = 0) -> set[
     """(check, what) for the first failures that a thorough audit of this tool alone finds in it, put in the place of the domain's own."""
     probe.programs = {tool.name: ToolProgram(domain, tool)}
     survey = _survey(replace(domain, tools={**domain.tools, tool.name: tool}), probe, (tool,), THOROUGH, seed)
-    for part in (_singles, _chains, reach_the_rest, _replay, _unseen):
+    for part in (_singles, _chains, reach_the_rest, _replay, _taken_together):
         part(survey)
         found = {(check, what) for name, check, what in survey.findings if name == tool.name}
         if found:
@@ -141,8 +141,11 @@ def difference(one: str, other: str) -> str:
     return f"…{one[start : at + 40]}… and …{other[start : at + 40]}…"
 
 
-def _unseen(survey: Survey) -> None:
-    """What a thorough audit must have seen of each tool: its success, and each documented error."""
+def _taken_together(survey: Survey) -> None:
+    """What all refusals of a tool show together; and what a thorough audit must have seen: its success, each documented error."""
+    for tool in survey.tools:
+        for check, detail in survey.rules.refusals.faults(tool):
+            survey.found(tool.name, check, detail, "")
     for tool in survey.tools if survey.effort.exhaustive else ():
         for error in missing(survey, tool):
             if error == "success":
@@ -168,5 +171,8 @@ def unaudited(survey: Survey) -> Iterator[Finding]:
             yield Finding(tool.name, "effect unaudited", "has no `ensures`")
         elif tool.name not in survey.succeeded and not survey.effort.exhaustive:
             yield Finding(tool.name, "effect unaudited", "did not succeed in a quick audit")
-    for (name, error), place in sorted(survey.rules.refusals.unsupported.items()):
+    refusals = survey.rules.refusals
+    for (name, error), place in sorted(refusals.unsupported.items()):
+        if (name, error) in refusals.promised:
+            continue
         yield Finding(name, "refusal unaudited", f"{error} rests on its own word: say the rule in `ensures` too | {place}")
