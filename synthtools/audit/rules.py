@@ -16,7 +16,20 @@ from synthtools.goal import Change
 from synthtools.sql import substitute
 from synthtools.tool import Tool
 
-ORDER = ("crash", "undocumented", "invariant", "unreached", "frame", "lifecycle", "shape", "message", "unknown row", "forced effect", "promise", "order")
+ORDER = (
+    "crash",
+    "undocumented",
+    "invariant",
+    "unreached",
+    "frame",
+    "lifecycle",
+    "shape",
+    "message",
+    "unknown row",
+    "forced effect",
+    "promise",
+    "order",
+)
 """The checks, cheapest first: a fault is credited to the first that shows it."""
 
 

@@ -151,9 +151,7 @@ def _taken_together(survey: Survey) -> None:
             if error == "success":
                 survey.found(tool.name, "promise", "never succeeds, so that its promise was never evaluated", "")
             else:
-                survey.findings[tool.name, "unreached", error] = (
-                    f"{error} was never reached: make it reachable, or name it in `cannot_break`"
-                )
+                survey.findings[tool.name, "unreached", error] = f"{error} was never reached: make it reachable, or name it in `cannot_break`"
 
 
 def _report(survey: Survey) -> AuditReport:
