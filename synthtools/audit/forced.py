@@ -48,7 +48,7 @@ class Refusals:
             return
         if self._supported(seen):
             return
-        if guard is not None and (guard.because or seen.tool.read_only):
+        if guard is not None and (seen.tool.read_only or (guard.because and seen.tool.origin.kind == "hand")):
             self.unsupported.setdefault((seen.tool.name, guard.error), seen.place)
         else:
             yield f"refuses with {seen.result.reason}, though its effects break no invariant, lifecycle, reference, policy or promise"
