@@ -44,7 +44,8 @@ _AFTER = re.compile(
     r"|\bat (?:the )?(?:least|most|latest|earliest|minimum|maximum)\b|\bonwards?\b|\bupwards?\b|\bgive or take\b|\bamong others\b|\betc\b)"
     r"|\+|\.\.\.|\?\s*no\b|,?\s*\b(?:approximately|approx|roughly|too (?:many|much|few))\b"
     rf"|,?\s*\b(?:plus|minus|before|after|(?:{_SIZES}) than)\b(?!\s*(?:all|that)\b)"
-    r"|\s*\b(?:is|was|are|were|would be|will be)(?:\s+not|n't)(?:\s*[.!]*$|\s+(?:it|right|correct|true|what|among|the (?:answer|one|right|correct|number|amount|date|day|id))\b)"
+    r"|\s*\b(?:is|was|are|were|would be|will be)(?:\s+not|n't)(?:\s*[.!]*$"
+    r"|\s+(?:it|right|correct|true|what|among|the (?:answer|one|right|correct|number|amount|date|day|id))\b)"
     r"|\s*\b(?:is|was|are|would be)\s+(?:wrong|incorrect|false|excluded|ruled out|too \w+))",
     re.IGNORECASE,
 )
