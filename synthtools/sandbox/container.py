@@ -72,6 +72,7 @@ class Container:
         self._linked = threading.Condition()
         self._folder = Path(tempfile.mkdtemp(prefix="st-"))
         self._listener: socket.socket | None = None
+        self._attached: socket.socket | None = None
         self.id = ""
         try:
             with engine.asked("start a container"):
@@ -126,7 +127,7 @@ class Container:
         """Standard input and output as one stream of channels."""
         attached = self.engine.client.api.attach_socket(self.id, params={"stdin": 1, "stdout": 1, "stream": 1})
         raw = getattr(attached, "_sock", attached)
-        self._raw = raw
+        self._attached = raw
         down, up = os.pipe()
         threading.Thread(target=_unwrap, args=(raw, up), daemon=True).start()
         Mux(down, raw.fileno(), self._introduce).start()
@@ -235,6 +236,8 @@ class Container:
         if self.id:
             with contextlib.suppress(EngineError):
                 self.engine.remove(self.id)
+        if self._attached is not None:
+            self._attached.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property

@@ -99,6 +99,10 @@ class DockerBackend:
             self._container.release(self._worker)
         self._link = self._container = None
 
+    def __del__(self) -> None:
+        if getattr(self, "_link", None) is not None:
+            self.close()
+
     def _ask(self, order: str, *arguments: Any, seconds: float = 0.0) -> Any:
         number = self._post(order, *arguments)
         return self._take(number, time.monotonic() + (seconds or self.pool.limits.call_seconds))
