@@ -37,7 +37,7 @@ MANNERS = (
         ("", "", "", " Thank you.", " Thanks."),
     ),
     Manner(
-        ("Could you {c}?", "Could you please {c}?", "Would you {c} for me?", "Can I ask you to {c}?", "Would you be so kind as to {c}?"),
+        ("Could you {c}?", "Could you please {c}?", "Would you please {c}?", "Can I ask you to {c}?", "Would you be so kind as to {c}?"),
         ("May I ask: {q}?", "I wanted to ask: {q}?", "A question, if I may: {q}?", "Could you look something up for me: {q}?"),
         ("", "Good afternoon. ", "Hello! ", "Hi there, ", "Sorry to bother you. "),
         ("", " Many thanks!", " Thank you very much.", " I'd appreciate it.", " Thanks in advance."),

@@ -30,7 +30,7 @@ class Condition:
 def conditional(maker: Maker) -> Made:
     """A condition on a row, and two acts of which the state of the world decides."""
     act, other = (maker.write_job(clause=True) for _ in range(2))
-    row = maker.pick([r for r in _rows(act) if maker.domain.tables[r.entity].digits])
+    row = maker.pick([r for r in _alone(act) if maker.domain.tables[r.entity].digits])
     by_state = maker.rng.random() < 0.5 and "state" in maker.domain.tables[row.entity].columns
     condition = (state_condition if by_state else value_condition)(maker, act, row, other.phrase)
     rows = [*_rows(condition.act), *_rows(other)]
@@ -91,15 +91,21 @@ def _rows(job: Job) -> list[Description]:
     return [row for drawn in job.drawn.values() for row in drawn.rows]
 
 
+def _alone(job: Job) -> list[Description]:
+    """The rows of a job for which "that one" could be no other."""
+    rows = _rows(job)
+    return [row for row in rows if sum(r.entity == row.entity for r in rows) == 1]
+
+
 def _elsewhere(maker: Maker, act: Job, row: Description, state: str) -> tuple[Job, Description]:
     """The same act asked of another row, which is not in the state."""
     tool = maker.domain.tool(act.key)
     instead = maker.pick(maker.jobs.sampler.ids(row.entity, "state <> :asked", {"asked": state}))
     name = next(name for name, drawn in act.drawn.items() if row in drawn.rows)
     fixed = {key: drawn.value for key, drawn in act.drawn.items()}
-    fixed[name] = [instead if v == row.id else v for v in fixed[name]] if isinstance(fixed[name], list) else instead
+    fixed[name] = [instead] if isinstance(fixed[name], list) else instead
     again = maker.jobs.of_tool(tool, fixed=fixed, clause=True)
-    return again, next(r for r in again.drawn[name].rows if r.id == instead)
+    return again, again.drawn[name].rows[0]
 
 
 def _comes_to(maker: Maker, job: Job, changes: Changes) -> bool:
@@ -111,9 +117,7 @@ def _comes_to(maker: Maker, job: Job, changes: Changes) -> bool:
 
 
 def _choice(maker: Maker, act: Job, row: Description, other: str) -> Choice:
-    """The two acts in words; where "that" could be another row of the act, the row is always described in full."""
-    if sum(r.entity == row.entity for r in _rows(act)) > 1 or act.phrase.count(row.text) > 1:
-        return Choice(row.text, row.text, act.phrase, act.phrase, other)
+    """The two acts in words; the row of the condition is described once, then only pointed at."""
     noun = _noun(maker, row)
     short = mentioned_again(act.phrase, row.text, noun)
     if maker.rng.random() < 0.5 and not _is_person(maker, row.entity):

@@ -25,7 +25,7 @@ _IN_A_STATE = (
     "which of the {w} for {p} are {s}, by number",
     "what are the numbers of the {w} for {p} that are {s}",
     "give me the numbers of all {w} for {p} that are {s}",
-    "what numbers do those {w} for {p} have that are {s}",
+    "which {w} for {p} are {s}? I need their numbers.",
     "list the {w} for {p} that are {s}, numbers only",
 )
 
