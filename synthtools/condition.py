@@ -18,7 +18,7 @@ VALUE_CONDITIONS = (
 STATE_CONDITIONS = (
     "If {thing} is {state}, {a}; otherwise {b}.",
     "Is {thing} {state}? Then {a}. If not, {b}.",
-    "Have a look whether {thing} is {state}: if so {a}, if not {b}.",
+    "Check whether {thing} is {state}: if so, {a}; if not, {b}.",
     "{ACT}, but only if {again} is {state}. Otherwise {b}.",
     "Should {thing} be {state}, {a}; else {b}.",
 )

@@ -92,6 +92,9 @@ FALLBACKS = (
     "If it's a no, reply with the {noun} number so I can pass it on.",
 )
 
+LOOK_UPS = ("{C}.", "Please {c}.", "Could you {c}?", "{C}, would you?", "Can you {c}?")
+"""For what is a question, but asked as a command."""
+
 
 def mark(text: str) -> str:
     """A value's words, marked as such."""
@@ -99,8 +102,9 @@ def mark(text: str) -> str:
 
 
 def finished(marked: str) -> str:
-    """A request without marks, tidied."""
-    text = re.sub(rf"[{OPEN}{CLOSE}]", "", marked)
+    """A request without marks, tidied; "a" is "an" before a value that begins with a vowel."""
+    text = re.sub(rf"\b([Aa]) (?={OPEN}+(?:[aeio]|u(?!n[ai]|s)))", r"\1n ", marked, flags=re.IGNORECASE)
+    text = re.sub(rf"[{OPEN}{CLOSE}]", "", text)
     return re.sub(r"\s+([.,;?!])", r"\1", re.sub(r"[ \t]+", " ", text)).strip()
 
 
@@ -220,7 +224,7 @@ def ask_command(manner: Manner, clause: str, rng: random.Random, after: str = ""
 def ask_question(manner: Manner, clause: str, rng: random.Random) -> str:
     """A question in a manner; the clause may be whole sentences already, or tell to look something up."""
     if is_imperative(clause):
-        return ask_command(manner, clause, rng)
+        return around(manner, filled(rng.choice(LOOK_UPS), {"c": clause}), rng)
     body = filled(rng.choice(manner.questions), {"q": clause}) if is_clause(clause) else upper_first(clause)
     return around(manner, body, rng)
 

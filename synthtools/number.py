@@ -13,7 +13,10 @@ _REACH = 4
 
 
 def plural_of(noun: str) -> str:
-    """An English noun for several."""
+    """An English noun for several; what is of something is counted by its head."""
+    head, of, rest = noun.partition(" of ")
+    if of:
+        return plural_of(head) + of + rest
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")

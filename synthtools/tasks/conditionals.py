@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from synthtools import language as words
 from synthtools.condition import Choice, ask_by_state, ask_by_value, mentioned_again, with_pronoun
@@ -21,6 +22,8 @@ class Condition:
 
     row: Description
     column: str
+    asked: Any
+    """The state, or the value that divides."""
     act: Job
     holds: bool
     request: str
@@ -30,7 +33,7 @@ class Condition:
 def conditional(maker: Maker) -> Made:
     """A condition on a row, and two acts of which the state of the world decides."""
     act, other = (maker.write_job(clause=True) for _ in range(2))
-    row = maker.pick([r for r in _alone(act) if maker.domain.tables[r.entity].digits])
+    row = maker.pick([r for r in alone(act) if maker.domain.tables[r.entity].digits])
     by_state = maker.rng.random() < 0.5 and "state" in maker.domain.tables[row.entity].columns
     condition = (state_condition if by_state else value_condition)(maker, act, row, other.phrase)
     rows = [*_rows(condition.act), *_rows(other)]
@@ -54,7 +57,8 @@ def conditional(maker: Maker) -> Made:
 def state_condition(maker: Maker, act: Job, row: Description, other: str) -> Condition:
     """Whether a row is in the state in which the act makes sense; half of the time it is another row, which is not. Raises NotBuilt."""
     asked = maker.describer.value(row.entity, row.id, ("state",))
-    maker.solve([act], maker.start)
+    if not maker.solve([act], maker.start).changes:
+        raise NotBuilt("nothing_done")
     maker.backend.reset(maker.start)
     holds = maker.rng.random() < 0.5
     if not holds:
@@ -63,7 +67,7 @@ def state_condition(maker: Maker, act: Job, row: Description, other: str) -> Con
         raise NotBuilt("state_is_said")
     said = words.mark(words.say(maker.domain, asked, "state", maker.rng))
     request = ask_by_state(maker.manner, said, _choice(maker, act, row, other), maker.rng)
-    return Condition(row, "state", act, holds, request)
+    return Condition(row, "state", asked, act, holds, request)
 
 
 def value_condition(maker: Maker, act: Job, row: Description, other: str) -> Condition:
@@ -74,7 +78,8 @@ def value_condition(maker: Maker, act: Job, row: Description, other: str) -> Con
     minded = [key for key in unsaid if f"{row.entity}.{key}" in maker.domain.tool(act.key).reads]
     column = maker.pick(minded or unsaid)
     actual = maker.describer.value(row.entity, row.id, (column,))
-    threshold = maker.pick([v for v in maker.jobs.sampler.values(f"{row.entity}.{column}") if v is not None and v != actual])
+    values = maker.jobs.sampler.values(f"{row.entity}.{column}")
+    threshold = maker.pick([v for v in values if v != actual and (isinstance(v, str) or v > 0)])
     if actual is None:
         raise NotBuilt("no_value")
     said = words.mark(maker.describer.say(row.entity, table.columns[column], threshold))
@@ -84,14 +89,14 @@ def value_condition(maker: Maker, act: Job, row: Description, other: str) -> Con
     clause = maker.pick(entity.questions[column]).replace("{it}", row.text)
     holds = actual > threshold if above else actual < threshold
     request = ask_by_value(maker.manner, clause, test, _choice(maker, act, row, other), maker.rng)
-    return Condition(row, column, act, holds, request)
+    return Condition(row, column, threshold, act, holds, request)
 
 
 def _rows(job: Job) -> list[Description]:
     return [row for drawn in job.drawn.values() for row in drawn.rows]
 
 
-def _alone(job: Job) -> list[Description]:
+def alone(job: Job) -> list[Description]:
     """The rows of a job for which "that one" could be no other."""
     rows = _rows(job)
     return [row for row in rows if sum(r.entity == row.entity for r in rows) == 1]
