@@ -49,7 +49,7 @@ MANNERS = (
         ),
     ),
     Manner(
-        ("can you {c}", "{c} please", "need you to {c}", "pls {c}", "{c}, quick as you can"),
+        ("can you {c}?", "{c} please", "need you to {c}", "pls {c}", "{c}, quick as you can"),
         ("{q}?", "quick one: {q}?", "question: {q}?", "any idea: {q}?"),
         ("", "", "hi, ", "hey ", "morning, "),
         ("", "", " thx", " cheers", " ta"),
