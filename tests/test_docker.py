@@ -156,8 +156,7 @@ def test_many_episodes_in_flight_do_not_mix() -> None:
     calls = [ToolCall(tool.name, {"name": f"Holder {i}", "email": f"h{i}@example.org", "phone": "+44 7000 000000"}) for i in range(len(dockers))]
     for _ in range(2):
         results = list(together(list(zip(dockers, calls, strict=True))))
-        for call, result in zip(calls, results, strict=True):
-            assert not isinstance(result, SandboxError)
+        assert [result for result in results if isinstance(result, SandboxError)] == []
     for backend, call in zip(dockers, calls, strict=True):
         locals_.reset(Snapshot(domain.digest, 1))
         for _ in range(2):

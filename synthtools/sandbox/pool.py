@@ -27,11 +27,14 @@ class Pool:
     def __init__(
         self, engine: Engine | None = None, *, limits: Limits | None = None, transport: Transport | None = None, image: str = "", spares: int = 1
     ) -> None:
-        """`transport` None shares a socket where the engine is local. Raises EngineError where there is no engine to use."""
+        """`transport` None shares a socket where the engine is local; `image` empty takes what SYNTHTOOLS_IMAGE names, or makes one.
+
+        Raises EngineError where there is no engine to use.
+        """
         self.engine = engine or Engine()
         self.limits = limits or Limits()
         self.transport: Transport = transport or ("socket" if self.engine.is_local else "stdio")
-        self._image = image
+        self._image = image or os.environ.get("SYNTHTOOLS_IMAGE", "")
         self._containers: dict[str, list[Container]] = {}
         self._spares: list[Container] = []
         self._wanted_spares = spares
