@@ -146,6 +146,21 @@ def test_an_environment_runs_in_a_container() -> None:
         env.close()
 
 
+def test_a_vector_of_containers_is_the_same_vector() -> None:
+    """Calls are sent ahead to all episodes at once: the stream is that of the local vector, through autoresets."""
+    engine()
+    vectors = {name: gymnasium.make_vec("synthtools/MarinaBerths-v0", num_envs=6, backend=name, max_steps=4) for name in ("local", "docker")}
+    resets = {name: vector.reset(seed=3) for name, vector in vectors.items()}
+    assert resets["docker"][0] == resets["local"][0]
+    for _ in range(12):
+        actions = vectors["local"].action_space.sample()
+        stepped = {name: vector.step(actions) for name, vector in vectors.items()}
+        assert stepped["docker"][0] == stepped["local"][0]
+        assert [list(part) for part in stepped["docker"][1:4]] == [list(part) for part in stepped["local"][1:4]]
+    for vector in vectors.values():
+        vector.close()
+
+
 def test_many_episodes_in_flight_do_not_mix() -> None:
     """Two hundred episodes at once in one container: each gets its own results, by its own world."""
     domain = load_domain("marina_berths")

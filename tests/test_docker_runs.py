@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def test_a_run_in_containers_is_the_same_run(tmp_path: Path, expected: list[tupl
 
 
 def test_a_run_killed_with_its_containers_goes_on(tmp_path: Path, expected: list[tuple[Any, ...]]) -> None:
-    """kill -9 of the whole process group in the middle, twice; then the same command ends with each trajectory once."""
+    """Kill -9 of the whole process group in the middle, twice; then the same command ends with each trajectory once."""
     engine()
     for least in (1, 30):
         process = rolling(tmp_path)
@@ -84,7 +83,7 @@ def test_a_run_killed_with_its_containers_goes_on(tmp_path: Path, expected: list
 
 
 @pytest.fixture
-def own_engine(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+def own_engine(tmp_path: Path) -> tuple[str, list[str]]:
     """An engine of the test's own: its address, and the command that starts it."""
     engine()
     if shutil.which("dockerd") is None or os.getuid() != 0:
@@ -93,7 +92,7 @@ def own_engine(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
         pytest.skip("an engine of the test's own needs dockerd and root")
     host = f"unix://{tmp_path}/docker.sock"
     folders = ["--data-root", f"{tmp_path}/data", "--exec-root", f"{tmp_path}/exec", "--pidfile", f"{tmp_path}/pid"]
-    yield host, ["dockerd", "--host", host, *folders, "--bridge", "none", "--iptables=false"]
+    return host, ["dockerd", "--host", host, *folders, "--bridge", "none", "--iptables=false"]
 
 
 def start(host: str, command: list[str]) -> subprocess.Popen[bytes]:

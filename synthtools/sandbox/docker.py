@@ -39,6 +39,8 @@ class DockerBackend:
         self._link: socket.socket | None = None
         self._worker = 0
         self._numbers = itertools.count(1)
+        self._ahead: tuple[ToolCall, int] | None = None
+        """A call that was sent ahead, and its number."""
 
     def reset(self, start: Snapshot) -> None:
         """Begin at a start, or go on from a mid-episode snapshot, in a fresh worker. Raises ValueError for another domain's."""
@@ -57,7 +59,16 @@ class DockerBackend:
 
     def call(self, call: ToolCall) -> ToolResult:
         """Execute one call; a failed call has changed nothing."""
-        return self._read(wire.result, self._ask("call", *_plain_call(call)))
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return self._read(wire.result, self._ask("call", *_plain_call(call)))
+        if ahead[0] != call:
+            raise ValueError(f"{ahead[0].name} was announced, and {call.name} is called")
+        return self.result(ahead[1], time.monotonic() + self.pool.limits.call_seconds)
+
+    def announce(self, call: ToolCall) -> None:
+        """Send a call ahead; `call` then takes its result. So that many episodes can be in flight in one thread."""
+        self._ahead = (call, self.post_call(call))
 
     def post_call(self, call: ToolCall) -> int:
         """Send a call without waiting for its result; gives its number. So that many episodes can be in flight."""
@@ -97,7 +108,7 @@ class DockerBackend:
             self._link.close()
         if self._container is not None:
             self._container.release(self._worker)
-        self._link = self._container = None
+        self._link = self._container = self._ahead = None
 
     def __del__(self) -> None:
         if getattr(self, "_link", None) is not None:

@@ -88,6 +88,17 @@ class Engine:
                 raise EngineError(f"the Docker engine would not import the image: {last['error']}")
             return self.client.images.get(f"{repository}:{tag}")
 
+    def derive_image(self, base: str, files: bytes, repository: str, tag: str, changes: Sequence[str]) -> DockerImage:
+        """An image of a base and more files (a tar); made by committing a container that never runs."""
+        with self.asked("make an image"):
+            container = self.client.containers.create(base)
+            try:
+                container.put_archive("/", files)
+                image: DockerImage = container.commit(repository=repository, tag=tag, changes="\n".join(changes))
+                return image
+            finally:
+                container.remove(force=True)
+
     def containers(self, label: str = LABEL) -> list[DockerContainer]:
         """Containers of a label, running or not."""
         with self.asked("list containers"):

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from synthtools.cache import code_version
+from synthtools.domain import ToolkitCode
 from synthtools.sandbox.engine import Engine, EngineError
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 
 Way = Literal["interpreter", "debian"]
 WAYS: tuple[Way, ...] = ("interpreter", "debian")
-REPOSITORY = "synthtools-runtime"
+REPOSITORY, TOOLKIT_REPOSITORY = "synthtools-runtime", "synthtools-toolkit"
 RECIPE = "1"
 """Changes whenever the same inputs would make another image."""
 USER = "65532:65532"
-PYTHON, SITE, LIBRARIES = "/opt/python/bin/python3", "/opt/site", "/opt/lib"
+PYTHON, SITE, LIBRARIES, TOOLKIT = "/opt/python/bin/python3", "/opt/site", "/opt/lib", "/toolkit"
 ENTRYPOINT = (PYTHON, "-S", "-s", "-P", "-B", f"{SITE}/synthtools/sandbox/zygote.py")
 
 _NEEDED = ("apsw", "orjson", "pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection", "PyYAML", "sqlglot")
@@ -89,6 +90,21 @@ def runtime_image(engine: Engine, way: Way = "interpreter", *, fresh: bool = Fal
         f"LABEL synthtools.way={way}",
     ]
     return _described(engine.import_image(data, REPOSITORY, content[:16], changes), built=True)
+
+
+def toolkit_image(engine: Engine, base: str, code: ToolkitCode) -> str:
+    """The id of a runtime image with a toolkit's files in TOOLKIT, where neither a worker nor the host's paths come into it."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, content in sorted(code.files.items()):
+            entry = tarfile.TarInfo(f"{TOOLKIT[1:]}/{name}")
+            entry.size, entry.mode = len(content), 0o444
+            tar.addfile(entry, io.BytesIO(content))
+    identity = hashlib.sha256(base.encode() + data.getvalue()).hexdigest()
+    found = engine.images(f"synthtools.toolkit={identity}")
+    if found:
+        return str(found[0].id)
+    return str(engine.derive_image(base, data.getvalue(), TOOLKIT_REPOSITORY, identity[:16], [f"LABEL synthtools.toolkit={identity}"]).id)
 
 
 def recipe_of(way: Way) -> str:

@@ -8,10 +8,10 @@ import os
 import threading
 from collections.abc import Iterator
 
-from synthtools.domain import Domain
+from synthtools.domain import Domain, ToolkitCode
 from synthtools.sandbox.container import Container, Transport
 from synthtools.sandbox.engine import LABEL, Engine, EngineError
-from synthtools.sandbox.image import runtime_image
+from synthtools.sandbox.image import runtime_image, toolkit_image
 from synthtools.sandbox.limits import Limits
 from synthtools.sandbox.owner import is_gone
 
@@ -45,20 +45,22 @@ class Pool:
 
     def container(self, domain: Domain) -> Container:
         """A container with room for one more episode of a domain. Raises EngineError."""
-        return self._with_room(_OURS if domain.toolkit is None else domain.digest)
+        if domain.toolkit is None:
+            return self._with_room(_OURS)
+        return self._with_room(domain.digest, domain.toolkit)
 
     def any_container(self) -> Container:
         """The container of compiled domains, started if it is not there."""
         return self._with_room(_OURS)
 
-    def _with_room(self, key: str) -> Container:
+    def _with_room(self, key: str, code: ToolkitCode | None = None) -> Container:
         with self._lock:
             kept = [container for container in self._containers.get(key, ()) if container.alive]
             self._containers[key] = kept
             for container in kept:
                 if len(container.workers) < self.limits.episodes:
                     return container
-            made = self._take_spare() or self._make()
+            made = self._make(code) if code is not None else self._take_spare() or self._make()
             kept.append(made)
             self._fill()
             return made
@@ -71,15 +73,20 @@ class Pool:
                 return spare
         return None
 
-    def _make(self) -> Container:
-        if not self._image:
-            self._image = runtime_image(self.engine).id
+    def _make(self, code: ToolkitCode | None = None) -> Container:
+        """A new container; an engine that is just being restarted is waited for."""
         try:
-            return Container(self.engine, self._image, self.limits, self.transport)
+            return self._start(code)
         except EngineError:
             if self._closed or not self.engine.wait(_PATIENCE):
                 raise
-            return Container(self.engine, self._image, self.limits, self.transport)
+            return self._start(code)
+
+    def _start(self, code: ToolkitCode | None) -> Container:
+        if not self._image:
+            self._image = runtime_image(self.engine).id
+        image = self._image if code is None else toolkit_image(self.engine, self._image, code)
+        return Container(self.engine, image, self.limits, self.transport)
 
     def _fill(self) -> None:
         """See to it that a spare is there, in the background."""
