@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from synthtools.populate import DEFAULT_ROWS, world_image
 from synthtools.sandbox import frames
 from synthtools.sandbox.engine import LABEL, Engine, EngineError
 from synthtools.sandbox.failure import SandboxError
+from synthtools.sandbox.image import TOOLKIT
 from synthtools.sandbox.limits import Limits
 from synthtools.sandbox.mux import Mux
 from synthtools.sandbox.owner import owner
@@ -183,7 +185,7 @@ class Container:
         """Bring a domain, and one of its start worlds, into the container, once."""
         with self._lock:
             if domain.digest not in self._loaded:
-                self.order("load", pickle.dumps(domain), seconds=self.limits.start_seconds)
+                self.order("load", pickle.dumps(_as_inside(domain)), seconds=self.limits.start_seconds)
                 self._loaded.add(domain.digest)
             if world is not None and domain.toolkit is None and (domain.digest, world) not in self._worlds:
                 image = world_image(domain, world, DEFAULT_ROWS)
@@ -244,6 +246,13 @@ class Container:
     def link_is_ours(self) -> bool:
         """Whether what lies in the shared folder is still the socket that was made."""
         return stat.S_ISSOCK(os.lstat(self._folder / "link" / "link").st_mode)
+
+
+def _as_inside(domain: Domain) -> Domain:
+    """A domain as a container needs it: a toolkit's files are in its image already."""
+    if domain.toolkit is None:
+        return domain
+    return replace(domain, toolkit=replace(domain.toolkit, files=dict.fromkeys(domain.toolkit.files, b""), folder=TOOLKIT))
 
 
 def how(status: int) -> str:

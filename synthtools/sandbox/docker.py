@@ -143,8 +143,8 @@ class DockerBackend:
         match answer:
             case [int(given), "ok", value] if given == number:
                 return value
-            case [int(given), "fault", "memory" | "tool" as kind, str(line)] if given == number:
-                raise self._failure(kind, line[:300])
+            case [int(given), "fault", "memory" | "tool" | "crashed" as kind, str(line)] if given in (number, 0):
+                raise self._failure(kind, " ".join(line.split())[:300])
         raise self._failure("protocol", "the worker does not speak as it should: an answer of no known shape, or to another order")
 
     def _read(self, reader: Callable[[Any], T], answer: Any) -> T:

@@ -237,7 +237,7 @@ def _tar(root: Path) -> bytes:
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             entry.mtime = 0
-            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
+            entry.mode = 0o1777 if entry.name == "tmp" else 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
             if entry.isfile():
                 with path.open("rb") as file:
                     tar.addfile(entry, file)

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import pickle
+import random
 import selectors
 import signal
 import socket
@@ -147,11 +148,11 @@ class Zygote:
 
     def _be_worker(self, token: bytes, digest: str, limits: confine.WorkerLimits, connection: socket.socket | None) -> None:
         """The life of a forked worker; it never returns."""
-        code = 1
+        code, link = 1, connection
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            link = connection if connection is not None else connect(token)
+            link = link if link is not None else connect(token)
             only(link)
             domain = self.domains[digest]
             scratch = _scratch(os.getpid()) if domain.toolkit is not None else ""
@@ -161,8 +162,9 @@ class Zygote:
         except frames.Closed:
             code = 0
         except BaseException:  # noqa: BLE001 - the last frame of a process that is about to end
-            with contextlib.suppress(OSError):
-                os.write(2, traceback.format_exc(limit=-3).encode()[-2000:])
+            with contextlib.suppress(OSError, frames.Closed):
+                if link is not None:
+                    frames.send(link, frames.pack_answer([0, "fault", "crashed", traceback.format_exc(limit=-2)[-300:]]))
         finally:
             os._exit(code)
 
@@ -175,6 +177,7 @@ def shut_in(limits: confine.WorkerLimits, scratch: str) -> None:
         os.mkdir(scratch, 0o700)
         os.environ["TMPDIR"] = scratch
         os.chdir(scratch)
+    random.seed(0)
     confine.limit(limits)
     confine.hide()
     confine.landlock(READABLE, scratch)

@@ -496,7 +496,8 @@ def native_execve() -> str:
 
 def native_32_bit() -> str:
     """The old gate of 32-bit programs (int 0x80), where other numbers mean other calls."""
-    return f"REACHED {native(b'\xb8' + struct.pack('<I', 20) + b'\xcd\x80\xc3')()}"
+    code = b"\xb8" + struct.pack("<I", 20) + b"\xcd\x80\xc3"
+    return f"REACHED {native(code)()}"
 
 
 def everything_at_once() -> str:
