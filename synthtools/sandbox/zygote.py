@@ -100,6 +100,8 @@ class Zygote:
 
     def order_start(self, token: bytes, digest: str, limits: tuple[int, int, int, int]) -> int:
         """A worker for one episode; it connects by itself and shows the token. Gives its process."""
+        for released in list(self.released):
+            self._over(released, os.waitpid(released, 0)[1])
         connection = self.mux.open(token) if self.mux is not None else None
         pid = os.fork()
         if pid == 0:
@@ -123,10 +125,7 @@ class Zygote:
         if pid in self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            self.running.discard(pid)
-            self.ended[pid] = status
-        _clear(_scratch(pid))
+            self._over(pid, os.waitpid(pid, 0)[1])
         return self.ended.pop(pid)
 
     def order_state(self) -> dict[str, int]:
@@ -139,12 +138,16 @@ class Zygote:
         for pid in list(self.running):
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
-                self.running.discard(pid)
-                if pid in self.released:
-                    self.released.discard(pid)
-                else:
-                    self.ended[pid] = status
-                _clear(_scratch(pid))
+                self._over(pid, status)
+
+    def _over(self, pid: int, status: int) -> None:
+        """A worker is gone, and so is what it wrote."""
+        self.running.discard(pid)
+        if pid in self.released:
+            self.released.discard(pid)
+        else:
+            self.ended[pid] = status
+        _clear(_scratch(pid))
 
     def _be_worker(self, token: bytes, digest: str, limits: confine.WorkerLimits, connection: socket.socket | None) -> None:
         """The life of a forked worker; it never returns."""
