@@ -12,6 +12,9 @@ from synthtools.values import Row
 
 _BLIND = 3
 """Rows drawn by weight before those that fit are looked up."""
+_PROBES = 50
+_WORTH = 8
+"""Drawing by weight is given up where, after so many rows drawn, fewer than one in eight fitted."""
 _NEAR = 8
 """Rows that fit, from a random place on, among which one is chosen."""
 _SKEW = 0.7
@@ -35,6 +38,8 @@ class Reference:
     ids: list[str] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     """Cumulative, one an id."""
+    drawn: int = 0
+    fitted: int = 0
 
     def weigh(self, *, dense: bool, skew: float | None) -> None:
         """Look up the rows there are and make some of them busier than others; a dense world uses half of them, evenly."""
@@ -51,11 +56,18 @@ class Reference:
         """A row by weight if it fits, else one that fits; None where there is none."""
         if not self.ids:
             return None
-        for _ in range(_BLIND if self.by_row else 1):
-            chosen = self.rng.choices(self.ids, cum_weights=self.weights)[0]
-            if not self.by_row or self._found("t.id = :_id", row, _id=chosen):
+        if not self.by_row:
+            return self._by_weight()
+        for _ in range(_BLIND if self.drawn < _PROBES or self.fitted * _WORTH >= self.drawn else 0):
+            chosen = self._by_weight()
+            self.drawn += 1
+            if self._found("t.id = :_id", row, _id=chosen):
+                self.fitted += 1
                 return chosen
         return self.near(row)
+
+    def _by_weight(self) -> str:
+        return self.rng.choices(self.ids, cum_weights=self.weights)[0]
 
     def near(self, row: Row) -> str | None:
         """One of the rows that fit, of those there are by now; None where there is none."""
