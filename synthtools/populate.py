@@ -161,8 +161,7 @@ class _Filler:
     def _reference(self, key: str, spec: FieldSpec) -> Draw:
         target = self.domain.tables[str(spec.ref)]
         where = resolve_row(spec.where, target, self.domain.tables) if spec.where else "1"
-        by_row = any(t.kind == "bind" and t.text[1:] not in self.constants for t in tokens(where))
-        reference = Reference(self.connection, self.rng, target.name, where, self.constants, by_row)
+        reference = Reference(self.connection, self.rng, target.name, where, self.constants)
         own, rng = target.name == self.table.name, self.rng
         if not own:
             reference.weigh(dense=self.dense, skew=spec.skew)
