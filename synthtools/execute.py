@@ -14,7 +14,7 @@ from synthtools.sql import substitute
 from synthtools.tool import Let, Returns, Tool, ToolResult
 from synthtools.world import World
 
-MAX_LOOPS = 200
+MAX_LOOPS = 5000
 MAX_RESULT_BYTES = 262_144
 
 
