@@ -27,6 +27,7 @@ from synthtools.sandbox.limits import Limits
 from synthtools.sandbox.mux import Mux
 from synthtools.sandbox.owner import owner
 from synthtools.sandbox.profile import seccomp_profile
+from synthtools.sandbox.source import source_digest
 
 Transport = Literal["socket", "stdio"]
 _CONTROL_SECONDS = 5.0
@@ -177,7 +178,9 @@ class Container:
                 return value
             case ["failed", str(line)]:
                 raise SandboxError("crashed", line[:300])
-            case ["ready", str()]:
+            case ["ready", str(digest)]:
+                if digest != source_digest():
+                    raise EngineError("the image holds another version of synthtools than runs here; make it anew from this one")
                 return None
         raise frames.Garbled("an answer of no known shape")
 
@@ -203,8 +206,7 @@ class Container:
             try:
                 return pid, self._link(token, time.monotonic() + self.limits.start_seconds)
             except TimeoutError:
-                status = self.end(pid)
-                raise SandboxError("crashed", f"a worker did not get ready ({how(status)})") from None
+                raise SandboxError("crashed", f"a worker did not get ready ({how(*self.end(pid))})") from None
 
     def release(self, pid: int) -> None:
         """End a worker without waiting for it."""
@@ -216,13 +218,14 @@ class Container:
                 except (frames.Closed, TimeoutError):
                     self.destroy()
 
-    def end(self, pid: int) -> int:
-        """End a worker; gives its wait status, or -1 where the container is gone."""
+    def end(self, pid: int) -> tuple[int, bool]:
+        """End a worker; gives its wait status (-1: the container is gone), and whether it had to be killed."""
         self.workers.discard(pid)
         try:
-            return int(self.order("end", pid))
-        except SandboxError:
-            return -1
+            status, lingered = self.order("end", pid)
+            return int(status), bool(lingered)
+        except (SandboxError, TypeError, ValueError):
+            return -1, False
 
     def state(self) -> Mapping[str, int]:
         """How many workers there are, and the supervisor's memory in KiB."""
@@ -255,10 +258,12 @@ def _as_inside(domain: Domain) -> Domain:
     return replace(domain, toolkit=replace(domain.toolkit, files=dict.fromkeys(domain.toolkit.files, b""), folder=TOOLKIT))
 
 
-def how(status: int) -> str:
-    """A wait status in words."""
+def how(status: int, lingered: bool) -> str:
+    """A worker's end in words."""
     if status < 0:
         return "the container is gone"
+    if lingered:
+        return "it went on without a connection, and was killed"
     if os.WIFSIGNALED(status):
         return f"killed by signal {os.WTERMSIG(status)}"
     return f"ended with code {os.WEXITSTATUS(status)}"

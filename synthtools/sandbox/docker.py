@@ -156,11 +156,12 @@ class DockerBackend:
     def _death(self, what: str) -> SandboxError:
         """The worker is gone: the supervisor knows how it ended."""
         container = self._container
-        status = container.end(self._worker) if container is not None else -1
+        status, lingered = container.end(self._worker) if container is not None else (-1, False)
         self._container = None
-        if status < 0:
-            return self._failure("lost", f"{what}: the container is gone")
-        return self._failure(_KINDS.get(os.WTERMSIG(status), "crashed") if os.WIFSIGNALED(status) else "crashed", f"{what}: {how(status)}")
+        kind: FailureKind = "lost" if status < 0 else "crashed"
+        if status > 0 and os.WIFSIGNALED(status) and not lingered:
+            kind = _KINDS.get(os.WTERMSIG(status), kind)
+        return self._failure(kind, f"{what}: {how(status, lingered)}")
 
     def _failure(self, kind: FailureKind, message: str) -> SandboxError:
         """The failure to raise; the episode's worker is ended."""

@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -26,12 +27,17 @@ from synthtools.backend import LocalBackend  # noqa: E402
 from synthtools.domain import Domain  # noqa: E402
 from synthtools.sandbox import confine, frames, syscalls  # noqa: E402
 from synthtools.sandbox.mux import Mux  # noqa: E402
+from synthtools.sandbox.source import source_digest  # noqa: E402
 from synthtools.sandbox.worker import serve  # noqa: E402
 from synthtools.world import Image  # noqa: E402
 
 LINK = "/link/link"
 READABLE = ("/opt", "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/toolkit", "/dev/urandom", "/dev/zero")
 _SECONDS = 10.0
+_GRACE = 0.05
+"""Seconds that a worker whose connection has ended may take to end too."""
+KEPT = frozenset({"LD_LIBRARY_PATH", "PYTHONHASHSEED", "PATH", "HOSTNAME", "HOME", "LC_CTYPE"})
+"""Variables of the environment; a base image's others are dropped."""
 
 
 class Zygote:
@@ -58,7 +64,7 @@ class Zygote:
         selector = selectors.DefaultSelector()
         selector.register(self.control, selectors.EVENT_READ)
         selector.register(wake, selectors.EVENT_READ)
-        self._say(["ready", sys.version.split()[0]])
+        self._say(["ready", source_digest()])
         while True:
             for key, _ in selector.select():
                 if key.fileobj is wake:
@@ -120,13 +126,17 @@ class Zygote:
         else:
             self.ended.pop(pid, None)
 
-    def order_end(self, pid: int) -> int:
-        """End a worker, if it has not ended; gives its wait status."""
-        if pid in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def order_end(self, pid: int) -> tuple[int, bool]:
+        """End a worker, if it has not ended; gives its wait status, and whether it took a signal from here."""
+        until = time.monotonic() + _GRACE
+        while pid in self.running and time.monotonic() < until:
+            self._reap()
+            time.sleep(0.001)
+        lingers = pid in self.running
+        if lingers:
+            os.kill(pid, signal.SIGKILL)
             self._over(pid, os.waitpid(pid, 0)[1])
-        return self.ended.pop(pid)
+        return self.ended.pop(pid), lingers
 
     def order_state(self) -> dict[str, int]:
         """How many workers there are, the memory of this process in KiB, and the kernel's Landlock (0: none)."""
@@ -227,6 +237,8 @@ def _clear(folder: str) -> None:
 def main(arguments: list[str]) -> None:
     """`zygote.py socket`: over the mounted socket; `zygote.py stdio`: over standard input and output."""
     gc.disable()
+    for name in set(os.environ) - KEPT:
+        del os.environ[name]
     mux = None
     if arguments == ["stdio"]:
         mux = Mux(os.dup(0), os.dup(1))

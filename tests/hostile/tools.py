@@ -203,7 +203,7 @@ def abstract_sockets() -> str:
 
 
 def engine_sockets() -> str:
-    places = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/var/run")
+    places = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock")
     return tried(*[lambda p=p: os.stat(p) for p in places])
 
 
