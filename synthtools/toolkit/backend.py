@@ -18,7 +18,7 @@ from synthtools.toolkit.fault import ToolkitFault
 from synthtools.toolkit.render import render
 from synthtools.toolkit.row import difference
 from synthtools.toolkit.signature import Signature
-from synthtools.toolkit.state import flatten_aliases, freeze, thaw
+from synthtools.toolkit.state import View, flatten_aliases, freeze, thaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class ToolkitBackend:
     def changes(self) -> Changes:
         """The net change since the episode's start, also in a fork."""
         if self._changes is None:
-            self._changes = difference(self._base.plain, flatten_aliases(vars(self._toolkit), self._code.types))
+            self._changes = difference(self._base.plain, vars(self._toolkit), View(self._code.types))
         return self._changes
 
     def close(self) -> None:

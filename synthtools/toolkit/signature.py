@@ -174,8 +174,9 @@ def _field(parameter: inspect.Parameter, hints: Mapping[str, Any], doc: Docstrin
     hint = _without_none(hints[parameter.name])
     if hint is not hints[parameter.name] and not optional:
         raise ToolkitError(f"{place}: may be None, so give it a default: `{parameter.name}: … | None = None`")
-    described = Annotated[hint, Field(description=doc.arguments[parameter.name])]
-    return NotRequired[described] if optional else Required[described]
+    annotated: Any = Annotated
+    wrapped: Any = NotRequired if optional else Required
+    return wrapped[annotated[hint, Field(description=doc.arguments[parameter.name])]]
 
 
 def _without_none(hint: Any) -> Any:

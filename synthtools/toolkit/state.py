@@ -7,6 +7,7 @@ an object that stands in two places of the state stands there again after thawin
 from __future__ import annotations
 
 import dataclasses
+import gc
 import random
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -21,6 +22,9 @@ from synthtools.toolkit.sqlite import CONNECTIONS, freeze_connection, thaw_conne
 
 TAG = "$"
 """The key that marks what JSON has no word for."""
+_TAGGED = b'"$":'
+_TEXT = frozenset({str})
+_JSON = frozenset({str, int, float, bool, type(None), dict, list})
 FACTORIES: dict[str, Any] = {"list": list, "dict": dict, "set": set, "int": int, "float": float, "str": str, "bool": bool, "none": None}
 _MAPPINGS: dict[type, str] = {OrderedDict: "ordered", Counter: "counter", defaultdict: "default"}
 
@@ -38,12 +42,56 @@ class Unfreezable(ValueError):
 
 def freeze(attributes: Mapping[str, Any], types: Mapping[str, type]) -> bytes:
     """An instance's attributes as JSON bytes, the same for the same state. Raises Unfreezable."""
+    quick = plain_json(attributes)
+    if quick is not None:
+        return quick
     return dump(_Freezer(types, inline=False).root(attributes))
+
+
+def plain_json(attributes: Mapping[str, Any]) -> bytes | None:
+    """The same at once, where there is nothing but JSON in trees: no other type, nothing in two places, no key `$`. Else None."""
+    level: list[Any] = [attributes if type(attributes) is dict else dict(attributes)]
+    count, seen = 0, set[int]()
+    while level:
+        held = gc.get_referents(*level)
+        kinds = set(map(type, held))
+        if not kinds <= _JSON or (float in kinds and any(type(v) is float and v - v != 0 for v in held)):
+            return None
+        level = [v for v in held if type(v) is dict or type(v) is list]
+        count += len(level)
+        seen.update(map(id, level))
+        if len(seen) != count:
+            return None
+    try:
+        frozen = orjson.dumps(attributes)
+    except TypeError:
+        return None
+    return None if _TAGGED in frozen else frozen
 
 
 def flatten_aliases(attributes: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
     """The same as plain data, to look at and not to keep: it shares what it can, and repeats what stands in two places."""
     return _Freezer(types, inline=True).root(attributes)
+
+
+class View:
+    """Live state seen as plain data, no more of it than is looked at."""
+
+    def __init__(self, types: Mapping[str, type]) -> None:
+        self._freezer = _Freezer(types, inline=True)
+
+    def shallow(self, value: Any) -> Any:
+        """A value whose own kind is plain, and whose direct parts are JSON or tagged; what is deeper may be live."""
+        if type(value) is dict and TAG not in value and set(map(type, value)) <= _TEXT:
+            odd = {key: self.deep(held) for key, held in value.items() if type(held) not in _JSON or (type(held) is dict and TAG in held)}
+            return {**value, **odd} if odd else value
+        if type(value) is list:
+            return [self.deep(held) if type(held) not in _JSON or (type(held) is dict and TAG in held) else held for held in value]
+        return self.deep(value)
+
+    def deep(self, value: Any) -> Any:
+        """A value as plain data all through. Raises Unfreezable."""
+        return self._freezer.plain(value)
 
 
 def dump(plain: Mapping[str, Any]) -> bytes:
@@ -106,12 +154,12 @@ class _Freezer:
         return self.inline.get(id(value), {TAG: "itself"})
 
     def _dict(self, value: dict[Any, Any]) -> Any:
+        if TAG in value or not set(map(type, value)) <= _TEXT:
+            return {TAG: "map", "items": self._pairs(value)}
         changed: dict[str, Any] = {}
         key = None
         try:
             for key, held in value.items():  # noqa: B007 - named in the error
-                if type(key) is not str or key == TAG:
-                    return {TAG: "map", "items": self._pairs(value)}
                 kind = type(held)
                 if LEAVES.get(kind) is not True:
                     made = self.plain(held)
@@ -196,6 +244,8 @@ class _Freezer:
 def thaw(frozen: bytes | Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
     """Attributes of an instance, all of them new. Raises ValueError for bytes that hold no state."""
     plain = orjson.loads(frozen) if isinstance(frozen, bytes) else frozen
+    if isinstance(plain, dict) and isinstance(frozen, bytes) and _TAGGED not in frozen:
+        return plain
     if not isinstance(plain, Mapping):
         raise ValueError("a state is an object of attributes")
     thawer = _Thawer(types)
