@@ -66,6 +66,11 @@ def _plain(value: Any, view: View | None) -> Any:
     return value if view is None or value is _GONE or (type(value) is dict and TAG in value) else view.deep(value)
 
 
+def _opened(value: Any, view: View | None) -> Any:
+    """A part that is live made plain, itself and its direct parts."""
+    return value if view is None or value is _GONE or (type(value) is dict and TAG in value) else view.shallow(value)
+
+
 def _compared(old: Row, new: Row) -> tuple[Row, Row] | None:
     """The cells that differ, before and after."""
     names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
@@ -87,7 +92,7 @@ class _Parts:
 
 def _split(before: Mapping[str, Any], after: Mapping[str, Any], view: View | None) -> _Parts:
     parts = _Parts(view, "self" if "state" in before or "state" in after else "state")
-    _space(parts, "", before, after, live=view is not None)
+    _space(parts, "", before, after if view is None else view.shallow(dict(after)), live=view is not None)
     return parts
 
 
@@ -98,11 +103,12 @@ def _space(parts: _Parts, path: str, before: Mapping[str, Any], after: Mapping[s
 
 def _walk(parts: _Parts, path: str, before: Any, after: Any, *, live: bool) -> None:
     """Sort one part of both states into tables and cells."""
+    live = live and after is not _GONE and not (type(after) is dict and TAG in after)
     view, raw = parts.view if live else None, after
-    if view is not None and after is not _GONE:
-        after = view.shallow(after)
-    live = live and not (type(after) is dict and TAG in after)
-    shape = _common_shape(before, after)
+    after = _opened(after, view)
+    shape = _common_shape(before, after, view)
+    if type(after) is dict and TAG in after:
+        live, raw = False, after
     if shape == "sqlite":
         _databases(parts, path, before, after)
     elif shape == "table":
@@ -113,16 +119,16 @@ def _walk(parts: _Parts, path: str, before: Any, after: Any, *, live: bool) -> N
         _space(parts, path, fields(before) or {}, fields(after) or {}, live=live)
     else:
         _cell(parts.before, path, before, empty=shape == "nothing" and before != after)
-        _cell(parts.after, path, _plain(raw, view if live else None), empty=shape == "nothing" and before != after)
+        _cell(parts.after, path, _plain(raw, view), empty=shape == "nothing" and before != after)
         return
     if (before is _GONE and _shape(after) == "nothing") or (after is _GONE and _shape(before) == "nothing"):
         _cell(parts.before, path, before, empty=True)
         _cell(parts.after, path, after, empty=True)
 
 
-def _common_shape(before: Any, after: Any) -> str:
+def _common_shape(before: Any, after: Any, view: View | None) -> str:
     """What a part is, the state before says, unless it was empty; `cell` where both cannot be one thing."""
-    shape, other = _shape(before), _shape(after)
+    shape, other = _shape(before), _shape(after, view)
     if shape == "nothing":
         return other
     if other in (shape, "nothing"):
@@ -145,7 +151,7 @@ def _databases(parts: _Parts, path: str, before: Any, after: Any) -> None:
         parts.tables[join(path, name)] = old.get(name, {}), new.get(name, {}), False
 
 
-def _shape(value: Any) -> str:
+def _shape(value: Any, view: View | None = None) -> str:
     """`nothing`, `table`, `list`, `space`, `sqlite` or `cell`."""
     if value is _GONE or value == {} or value == []:
         return "nothing"
@@ -160,15 +166,15 @@ def _shape(value: Any) -> str:
         return "nothing"
     if any(type(row) is not dict or fields(row) is None for row in held.values()):
         return "space"
-    return "space" if _holds_tables(held) else "table"
+    return "space" if _holds_tables(held, view) else "table"
 
 
-def _holds_tables(held: Mapping[str, Any]) -> bool:
+def _holds_tables(held: Mapping[str, Any], view: View | None) -> bool:
     """Whether the values are tables rather than rows: they hold only mappings, and share no key."""
     common: set[str] | None = None
     for value in held.values():
-        inner = fields(value) or {}
-        if (TAG in value and value[TAG] == "object") or any(fields(v) is None and not (type(v) is list and _listed(v)) for v in inner.values()):
+        inner = fields(_opened(value, view)) or {}
+        if (TAG in value and value[TAG] == "object") or any(fields(v) is None and not _listed(_opened(v, view)) for v in inner.values()):
             return False
         common = set(inner) if common is None else common & set(inner)
     return not common or len(held) == 1
