@@ -106,9 +106,9 @@ def _walk(parts: _Parts, path: str, before: Any, after: Any, *, live: bool) -> N
     live = live and after is not _GONE and not (type(after) is dict and TAG in after)
     view, raw = parts.view if live else None, after
     after = _opened(after, view)
-    shape = _common_shape(before, after, view)
     if type(after) is dict and TAG in after:
-        live, raw = False, after
+        live, raw, view = False, after, None
+    shape = _common_shape(before, after, view)
     if shape == "sqlite":
         _databases(parts, path, before, after)
     elif shape == "table":
