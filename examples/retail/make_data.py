@@ -51,7 +51,8 @@ def products(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
 def address(rng: random.Random) -> dict[str, str]:
     """A place to send things to."""
     city = rng.choice(sorted(CITIES))
-    return {"street": f"{rng.randint(1, 140)} {rng.choice(STREETS)}", "city": city, "postcode": f"{CITIES[city]}{rng.randint(1, 20)} {rng.randint(1, 9)}XD"}
+    street, postcode = f"{rng.randint(1, 140)} {rng.choice(STREETS)}", f"{CITIES[city]}{rng.randint(1, 20)} {rng.randint(1, 9)}XD"
+    return {"street": street, "city": city, "postcode": postcode}
 
 
 def customers(rng: random.Random) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from synthtools.toolkit import Refused, tool
 
 Reason = Literal["no longer needed", "ordered by mistake", "found it cheaper"]
+Status = Literal["pending", "packed", "shipped", "delivered", "cancelled"]
+Category = Literal["bath", "bedroom", "garden", "kitchen", "office", "outdoor"]
 Record = dict[str, Any]
 RETURN_DAYS = 30
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
@@ -26,13 +28,20 @@ class Retail:
     today = "2026-06-12"
     policy = "policy.md"
 
-    def __init__(self) -> None:
+    worlds = 2
+    """The shop as it is, and the same a week later: what was pending has left, and what had arrived is older."""
+
+    def __init__(self, world: int) -> None:
         data = json.loads(gzip.decompress(Path(__file__).with_name("shop.json.gz").read_bytes()))
         self.customers: dict[str, Record] = data["customers"]
         self.products: dict[str, Record] = data["products"]
         self.variants: dict[str, Record] = data["variants"]
         self.orders: dict[str, Record] = data["orders"]
         self.returns: dict[str, Record] = data["returns"]
+        for order in self.orders.values() if world else ():
+            order["status"] = {"pending": "shipped", "packed": "shipped"}.get(order["status"], order["status"])
+            if order["delivered_on"]:
+                order["delivered_on"] = (datetime.date.fromisoformat(order["delivered_on"]) - datetime.timedelta(days=7)).isoformat()
 
     @tool(read_only=True)
     def find_customer_by_email(self, email: str) -> str:
@@ -82,10 +91,12 @@ class Retail:
         Raises:
             no_such_customer: There is no such number.
         """
-        return {"customer_id": customer_id, **self._customer(customer_id)}
+        customer = self._customer(customer_id)
+        methods = [{"method_id": key, **method} for key, method in customer["payment_methods"].items()]
+        return {"customer_id": customer_id, **customer, "payment_methods": methods}
 
     @tool(read_only=True)
-    def list_orders(self, customer_id: str, status: Literal["pending", "packed", "shipped", "delivered", "cancelled"] | None = None) -> list[Record]:
+    def list_orders(self, customer_id: str, status: Status | None = None) -> list[Record]:
         """A customer's orders, newest first.
 
         Args:
@@ -122,7 +133,7 @@ class Retail:
         return {"order_id": order_id, **self._order(order_id)}
 
     @tool(read_only=True)
-    def search_products(self, words: str, category: Literal["bath", "bedroom", "garden", "kitchen", "office", "outdoor"] | None = None) -> list[Record]:
+    def search_products(self, words: str, category: Category | None = None) -> list[Record]:
         """Find products whose name holds all of these words.
 
         Args:
