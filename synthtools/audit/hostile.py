@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from synthtools.audit.probe import CRASHES
-from synthtools.backend import LocalBackend, Snapshot
+from synthtools.backend import Backend, LocalBackend, Snapshot
+from synthtools.domain import Domain
 from synthtools.tool import Tool, ToolCall
 
 INVALID = frozenset({"invalid_json", "invalid_arguments", "invalid_argument", "missing_argument", "unexpected_argument", "too_large"})
@@ -180,15 +181,16 @@ def withstand(backend: LocalBackend, tool: Tool, chosen: Sequence[Attack], start
             backend.reset(start)
 
 
-def unknown_names(backend: LocalBackend, start: Snapshot) -> Iterator[tuple[str, str]]:
+def unknown_names(backend: Backend, domain: Domain, start: Snapshot) -> Iterator[tuple[str, str]]:
     """(name, what went wrong) for names that are no tool's."""
     backend.reset(start)
-    known = next(iter(backend.domain.tools))
+    before = backend.snapshot()
+    known = next(iter(domain.tools))
     for name in (*NAMES, known.upper(), f" {known}", f"{known}\n"):
         try:
             result = backend.call(ToolCall(name, {}))
         except CRASHES as error:
             yield name[:40], f"raised {type(error).__name__}: {error}"
             continue
-        if result.error != "unknown_tool" or backend.world.delta():
+        if result.error != "unknown_tool" or backend.snapshot() != before:
             yield name[:40], f"answered {result.error or 'success'}"

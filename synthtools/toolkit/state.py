@@ -22,6 +22,7 @@ from synthtools.toolkit.sqlite import CONNECTIONS, freeze_connection, thaw_conne
 
 TAG = "$"
 """The key that marks what JSON has no word for."""
+_AS_IT_IS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _TAGGED = b'"$":'
 _TEXT = frozenset({str})
 _JSON = frozenset({str, int, float, bool, type(None), dict, list})
@@ -67,6 +68,14 @@ def plain_json(attributes: Mapping[str, Any]) -> bytes | None:
     except TypeError:
         return None
     return None if _TAGGED in frozen else frozen
+
+
+def quick_json(attributes: Mapping[str, Any]) -> bytes | None:
+    """A state as JSON in a millisecond, to see whether it is as it was; None where it holds what JSON does not."""
+    try:
+        return orjson.dumps(attributes, option=_AS_IT_IS)
+    except TypeError:
+        return None
 
 
 def flatten_aliases(attributes: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
