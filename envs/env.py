@@ -18,7 +18,8 @@ from envs.spaces import Action, CallSpace, Schemas, UnicodeSpace, as_call
 from envs.transcript import write_transcript
 from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
-from synthtools.backend import Backend, LocalBackend, Snapshot, own_call
+from synthtools.backend import Backend, Snapshot, own_call
+from synthtools.backends import open_backend
 from synthtools.domain import Domain
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
@@ -209,7 +210,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self.action_space.tools = self._offer.tools
         backend = self._backends.get(task.domain)
         if backend is None:
-            backend = self._backends[task.domain] = LocalBackend(self.domain)
+            backend = self._backends[task.domain] = open_backend(self.domain)
         self.backend = backend if self.faults is None else self.faults.around(backend)
 
     def _special(self, call: ToolCall) -> ToolResult:

@@ -12,17 +12,27 @@ from synthtools.domain import Domain
 from synthtools.surface import Surface
 
 
-def load_domain(name_or_path: str | Path, *, surface: Surface | None = None) -> Domain:
-    """A catalogue domain by its name, or the domain of a blueprint file.
+def load_domain(name_or_path: str | Path, *, surface: Surface | None = None, trust: bool = False) -> Domain:
+    """A catalogue domain by its name, or the domain of a blueprint file or of a toolkit's (`my_tools.py`, `my_tools.py:Shop`).
 
-    Raises ValueError for an unknown name and BlueprintError for a blueprint that cannot be taken.
+    A toolkit's code runs in a container unless it is trusted. Raises ValueError for an unknown name, BlueprintError for a blueprint
+    that cannot be taken and ToolkitError for a toolkit that cannot.
     """
+    if is_toolkit(name_or_path):
+        from synthtools.toolkit.load import load_toolkit
+
+        return load_toolkit(name_or_path, trust=trust)
     entry = catalog().get(str(name_or_path))
     path = entry.path if entry else Path(name_or_path)
     if entry is None and not path.is_file():
         close = get_close_matches(str(name_or_path), catalog(), n=1)
         raise ValueError(f"{name_or_path}: neither a blueprint file nor a domain of the catalogue{f'; did you mean {close[0]}?' if close else ''}")
     return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "", surface)
+
+
+def is_toolkit(name: str | Path) -> bool:
+    """Whether a name means a toolkit's file: `my_tools.py`, or `my_tools.py:Shop`."""
+    return str(name).endswith(".py") or ".py:" in str(name)
 
 
 def source_length(name_or_path: str | Path) -> int:

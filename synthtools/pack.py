@@ -17,6 +17,7 @@ from synthtools.domain import Domain
 from synthtools.replacing import replacing
 from synthtools.surface import Surface
 from synthtools.task import Task
+from synthtools.toolkit.shelve import load_code_of, save_code
 
 FORMAT = 1
 
@@ -46,8 +47,11 @@ def save_pack(path: str | Path, domains: Mapping[str, Domain], tasks: Iterable[T
     lines = b"".join(task_to_json(task) + b"\n" for task in kept)
     described: dict[str, Any] = {}
     for name, domain in sorted(domains.items()):
-        _write(path / "domains" / f"{name}.yaml", domain.source.encode())
         described[name] = {"digest": domain.digest, "field": domain.field, "split": domain.split, "surface": asdict(domain.surface)}
+        if domain.toolkit is None:
+            _write(path / "domains" / f"{name}.yaml", domain.source.encode())
+        else:
+            described[name]["toolkit"] = save_code(path / "domains" / name, domain)
     digest = hashlib.sha256(lines + orjson.dumps(described, option=orjson.OPT_SORT_KEYS)).hexdigest()
     _write(path / "tasks.jsonl", lines)
     manifest = {
@@ -63,14 +67,20 @@ def save_pack(path: str | Path, domains: Mapping[str, Domain], tasks: Iterable[T
     return Pack(dict(sorted(domains.items())), kept, seed, dropped, digest)
 
 
-def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
-    """Read a pack. Raises PackError with one line when it is none or is damaged."""
+def load_pack(path: str | Path, *, tasks: bool = True, trust: bool = False) -> Pack:
+    """Read a pack. Toolkits in it run in containers, unless they are trusted. Raises PackError with one line when it is none or is damaged."""
     path = Path(path)
     if (path / "pack").is_dir() and not (path / "manifest.json").exists():
         path = path / "pack"
     manifest = _manifest(path)
     domains = {}
     for name, described in manifest["domains"].items():
+        if "toolkit" in described:
+            try:
+                domains[name] = load_code_of(path / "domains" / name, described, trust=trust)
+            except ValueError as error:
+                raise PackError(f"{path / 'domains' / name}: {error}; generate the pack again") from None
+            continue
         file = path / "domains" / f"{name}.yaml"
         try:
             text = file.read_text(encoding="utf-8")

@@ -61,10 +61,12 @@ def invoke(arguments: Sequence[str]) -> int:
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
     from agents.run import RunError
+    from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
     from synthtools.pack import PackError
+    from synthtools.toolkit.fault import ToolkitError
 
-    return (BadInput, BlueprintError, PackError, RunError)
+    return (BadInput, BlueprintError, PackError, RunError, ToolkitError, Untrusted)
 
 
 def _complain(message: str, status: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, share, worker_count
+from agents.cli.output import BadInput, Failed, Json, Trust, Workers, print_json, print_line, print_table, progress, share, worker_count
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
@@ -24,15 +24,16 @@ Reports = Mapping[str, "AuditReport"]
 def audit(
     what: Annotated[
         str,
-        typer.Argument(metavar="PACK_OR_FILE", help="A pack, a blueprint file, or a subdomain of the catalogue; all of the catalogue if not given."),
+        typer.Argument(metavar="PACK_OR_FILE", help="A pack, a blueprint's or toolkit's file, or a subdomain of the catalogue; all of the catalogue if not given."),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="One world and fewer calls of each tool.")] = False,
     mutants: Annotated[bool, typer.Option("--mutants", help="Also break every tool in many small ways, and list what the audit misses.")] = False,
     workers: Workers = 0,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
-    domains = domains_of(what)
+    domains = domains_of(what, trust=trust)
     reports = audit_all(domains, workers, thorough=not quick)
     measures = measure_all(domains, workers) if mutants else {}
     if as_json:
@@ -46,26 +47,36 @@ def audit(
         raise Failed(f"{failures} findings in {len(reports)} domains: a tool does not do what it promises")
 
 
-def domains_of(what: str) -> list[Domain]:
+def domains_of(what: str, *, trust: bool = False) -> list[Domain]:
     """The domains that PACK_OR_FILE means."""
     from synthtools.catalog import catalog
-    from synthtools.load import load_domain
+    from synthtools.load import is_toolkit, load_domain
     from synthtools.pack import load_pack
 
     if not what:
         return [load_domain(name) for name in catalog()]
     if Path(what).is_dir():
-        return list(load_pack(Path(what)).domains.values())
-    if what in catalog() or Path(what).is_file():
-        return [load_domain(what)]
+        return list(load_pack(Path(what), trust=trust).domains.values())
+    if what in catalog() or Path(what).is_file() or is_toolkit(what):
+        return [load_domain(what, trust=trust)]
     raise BadInput(f"{what}: is no pack, no file and no subdomain of the catalogue (`synthtools catalog` lists them)")
 
 
 def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool) -> dict[str, AuditReport]:
     """Audit in processes, with a bar on stderr."""
-    from synthtools.audit import audit_domain
+    return spread("audit", partial(audit_one, thorough=thorough), domains, workers)
 
-    return spread("audit", partial(audit_domain, thorough=thorough), domains, workers)
+
+def audit_one(domain: Domain, *, thorough: bool) -> AuditReport:
+    """The audit that a domain's kind asks for."""
+    if domain.toolkit is None:
+        from synthtools.audit import audit_domain
+
+        return audit_domain(domain, thorough=thorough)
+    from synthtools.backends import open_backend
+    from synthtools.toolkit.audit import audit_toolkit
+
+    return audit_toolkit(domain, partial(open_backend, domain), thorough=thorough)
 
 
 def measure_all(domains: Sequence[Domain], workers: int) -> dict[str, MutantReport]:

@@ -13,6 +13,7 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn comes from it.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run a toolkit's Python in this process, and not in a container.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each core. The results do not depend on it.")]
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write.")]
 

@@ -244,7 +244,8 @@ def _is_plain(schema: Mapping[str, Any]) -> bool:
 
 def _is_fraction(schema: Mapping[str, Any], arguments: Any, name: str) -> bool:
     """Numbers that only amounts of money cannot be."""
-    return schema.get("type") == "number" and isinstance(arguments, dict) and type(arguments.get(name)) is float and abs(arguments[name]) < float("inf")
+    value = arguments.get(name) if isinstance(arguments, dict) and schema.get("type") == "number" else None
+    return type(value) is float and abs(value) < float("inf")
 
 
 def _same_elsewhere(audit: _Audit, open_backend: Callable[[], Backend]) -> None:
@@ -275,7 +276,8 @@ def _reported(domain: Domain, findings: Sequence[Finding], audit: _Audit | None)
     reached = audit.reached if audit is not None else set()
     unseen = [Finding(name, "unreached", f"{code} was never reached") for name, code in documented if (name, code) not in reached]
     if audit is not None:
-        unseen += [Finding(name, "effect unaudited", "never succeeded; give tasks that call it") for name in domain.tools if name not in audit.succeeded]
+        never = [name for name in domain.tools if name not in audit.succeeded]
+        unseen += [Finding(name, "effect unaudited", "never succeeded; give tasks that call it") for name in never]
     count = sum(pair in reached for pair in documented)
     return AuditReport(domain.name, len(domain.tools), audit.count if audit else 0, tuple(findings), tuple(unseen), len(documented), count)
 
