@@ -20,6 +20,7 @@ from agents.trajectory import dump_trajectory, load_trajectory
 from agents.validate import replay
 from envs import ToolEnv
 from envs.worlds import as_worlds
+from synthtools.backends import BackendName
 from synthtools.pack import Pack
 from synthtools.seed import derive
 from synthtools.task import Task
@@ -48,6 +49,8 @@ class Plan:
     seed: int = 0
     max_steps: int = 30
     reward: Literal["success", "shaped"] = "success"
+    backend: BackendName | None = None
+    """Where tools run; the trajectories are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,8 @@ class Player:
         self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
         self.agents: list[Agent] = [maker(self.tasks) for maker in plan.makers]
         worlds = as_worlds(self.pack)
-        self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps)
-        self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps)
+        self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
+        self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
 
     def settings(self) -> dict[str, Any]:
         """All that a trajectory of the plan depends on, for the run folder to insist on."""

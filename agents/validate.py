@@ -10,6 +10,7 @@ from agents.run import Row, Stored
 from agents.trajectory import Trajectory
 from envs import ToolEnv
 from envs.worlds import worlds_of
+from synthtools.backends import BackendName
 from synthtools.domain import Domain
 from synthtools.pack import Pack
 from synthtools.task import Task
@@ -29,9 +30,9 @@ class Verdict:
     """Where, for people: the number of the call, and what was replayed instead."""
 
 
-def validate(trajectory: Trajectory, domain: Domain, task: Task) -> Verdict:
+def validate(trajectory: Trajectory, domain: Domain, task: Task, backend: BackendName | None = None) -> Verdict:
     """Replay in a world of its own and compare every result, the net change, the ending and the reward."""
-    env = ToolEnv(worlds_of([task], {domain.name: domain}))
+    env = ToolEnv(worlds_of([task], {domain.name: domain}), backend=backend)
     try:
         return replay(trajectory, task, env)
     finally:
@@ -69,9 +70,9 @@ def _compare(trajectory: Trajectory, env: ToolEnv, reward: float, over: bool) ->
     return Verdict(True)
 
 
-def validate_run(run: Stored, pack: Pack) -> Iterator[tuple[Row, Verdict]]:
+def validate_run(run: Stored, pack: Pack, backend: BackendName | None = None) -> Iterator[tuple[Row, Verdict]]:
     """Validate every stored trajectory anew, in the order of keys, whatever its row says of its validity."""
-    env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"])
+    env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"], backend=backend)
     tasks = {task.id: task for task in pack.tasks}
     for row in run.rows():
         yield row, _check(row, tasks.get(row.task), pack, env)

@@ -19,7 +19,7 @@ from envs.transcript import write_transcript
 from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
 from synthtools.backend import Backend, Snapshot, own_call
-from synthtools.backends import open_backend
+from synthtools.backends import BACKENDS, BackendName, open_backend
 from synthtools.domain import Domain
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
@@ -47,6 +47,12 @@ class Moment:
     shaping: Shaping
 
 
+def _taken(action: Action) -> ToolCall:
+    """The call that an action is, with arguments that nobody else can change."""
+    usual = isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN
+    return own_call(action if usual else as_call(action))  # type: ignore[arg-type]
+
+
 def _first_tools(worlds: Worlds, talks: bool) -> Schemas:
     """What calls are drawn from until an episode brings its own tools."""
     return worlds.offers(worlds.names[0], talks).without(()).tools
@@ -71,7 +77,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
     """What the agent finished with; None until it does."""
     judgement: Judgement
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every setting of an episode has its name here
         self,
         worlds: Worlds | Pack,
         *,
@@ -80,17 +86,21 @@ class ToolEnv(gymnasium.Env[str, Action]):
         render_mode: str | None = None,
         user: User | None = None,
         faults: Faults | None = None,
+        backend: BackendName | None = None,
     ) -> None:
-        """Raises ValueError for an unknown reward or render mode, and for fewer than two steps."""
+        """Raises ValueError for an unknown reward, render mode or backend, and for fewer than two steps."""
         if max_steps < 2:
             raise ValueError(f"max_steps is {max_steps}: an episode needs at least 2 steps")
         if not callable(reward) and reward not in ("success", "shaped"):
             raise ValueError(f"reward is {reward!r}: it can be 'success', 'shaped' or a function")
         if render_mode not in (None, "ansi"):
             raise ValueError(f"render_mode is {render_mode!r}: it can be 'ansi' or None")
+        if backend is not None and backend not in BACKENDS:
+            raise ValueError(f"backend is {backend!r}: it can be {', '.join(map(repr, BACKENDS))} or None")
         self.worlds = as_worlds(worlds)
         self.reward, self.max_steps, self.render_mode = reward, max_steps, render_mode
         self.user, self.faults = user, faults
+        self.backend_name = backend
         self.observation_space = UnicodeSpace()
         self.calls: list[tuple[ToolCall, ToolResult]] = []
         """The episode's calls and their results so far."""
@@ -133,8 +143,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         """Make one call. Whatever the agent passes is answered, and never raises; ResetNeeded before the first reset."""
         if self._over:
             return self._after_the_end()
-        call = action if isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN else as_call(action)
-        call = own_call(call)
+        call = _taken(action)
         result = self._special(call) if call.name in self._offer.special else self.backend.call(call)
         self.calls.append((call, result))
         if not self.terminated and len(self.calls) >= self.max_steps:
@@ -144,6 +153,12 @@ class ToolEnv(gymnasium.Env[str, Action]):
         if self._over:
             info["success"], info["judgement"] = self.judgement.success, self.judgement.reason
         return result.content, reward, self.terminated, self.truncated, info
+
+    def announce(self, action: Action) -> None:
+        """Send the call of the next `step` ahead, where the backend can have many in flight; elsewhere nothing."""
+        announce = getattr(self.backend, "announce", None) if self._begun and not self._over else None
+        if announce is not None and (call := _taken(action)).name not in self._offer.special:
+            announce(call)
 
     def render(self) -> str | None:
         """The episode so far as a person reads it, where the render mode is `ansi`."""
@@ -169,6 +184,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
             render_mode=self.render_mode,
             user=deepcopy(self.user),
             faults=deepcopy(self.faults),
+            backend=self.backend_name,
         )
         other.spec = self.spec
         other.action_space = deepcopy(self.action_space)
@@ -181,7 +197,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
     def __getstate__(self) -> dict[str, Any]:
         kept = ("worlds", "reward", "max_steps", "render_mode", "user", "faults", "spec")
         state = {name: getattr(self, name) for name in (*kept, "action_space", "observation_space", "_np_random", "_np_random_seed")}
-        return {**state, "moment": self._moment() if self._begun else None}
+        return {**state, "backend": self.backend_name, "moment": self._moment() if self._begun else None}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         state = dict(state)
@@ -210,7 +226,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self.action_space.tools = self._offer.tools
         backend = self._backends.get(task.domain)
         if backend is None:
-            backend = self._backends[task.domain] = open_backend(self.domain)
+            backend = self._backends[task.domain] = open_backend(self.domain, self.backend_name)
         self.backend = backend if self.faults is None else self.faults.around(backend)
 
     def _special(self, call: ToolCall) -> ToolResult:

@@ -14,6 +14,7 @@ from envs.env import MAX_STEPS, ToolEnv
 from envs.reward import Reward
 from envs.vector import ToolVectorEnv
 from envs.worlds import Difficulty, GrownShelf, Shelf, StoredShelf, Worlds, sort_tasks
+from synthtools.backends import BackendName
 from synthtools.catalog import catalog
 from synthtools.load import load_domain
 from synthtools.pack import Pack, load_pack
@@ -38,6 +39,7 @@ class EnvOptions(TypedDict, total=False):
     reward: Reward
     max_steps: int
     render_mode: str | None
+    backend: BackendName | None
 
 
 def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
@@ -52,6 +54,7 @@ def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
     reward: Reward = "success",
     max_steps: int = MAX_STEPS,
     render_mode: str | None = None,
+    backend: BackendName | None = None,
 ) -> ToolEnv:
     """An environment over a mixture of domains.
 
@@ -59,7 +62,8 @@ def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
     process, and not in a container. `domains`: names of those to take, or None for all.
     `split`: `train`, `validation`, `test`, or None for any. `weights`: domain → how often relative to others, 1 where not given.
     `difficulty`: one, or a range with both ends. `seed`: of the tasks that are grown (a pack brings its own). `reward`: `success`, `shaped`
-    or a function. `max_steps`: calls until an episode is truncated. Raises ValueError when nothing is left to choose from.
+    or a function. `max_steps`: calls until an episode is truncated. `backend`: `local`, `docker`, or None for
+    what the trust in the code asks for. Raises ValueError when nothing is left to choose from.
     """
     names = (domains,) if isinstance(domains, str) else domains
     found = list(_entries(pack, seed, trust=trust))
@@ -71,7 +75,7 @@ def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
         raise ValueError(f"no domain of the {split} split: {others}" if others else "there are no domains")
     wanted = None if difficulty is None else _range(difficulty)
     worlds = Worlds({name: shelf for name, shelf in taken.items() if _has(shelf, wanted)}, weights, wanted)
-    return ToolEnv(worlds, reward=reward, max_steps=max_steps, render_mode=render_mode)
+    return ToolEnv(worlds, reward=reward, max_steps=max_steps, render_mode=render_mode, backend=backend)
 
 
 def make_vector(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,7 +14,7 @@ from synthtools.execute import MAX_RESULT_BYTES, CallTooLarge, ToolProgram
 from synthtools.goal import Changes
 from synthtools.populate import DEFAULT_ROWS, world_image
 from synthtools.tool import ToolCall, ToolResult
-from synthtools.world import World
+from synthtools.world import Image, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,11 @@ class Backend(Protocol):
 class LocalBackend:
     """Compiled domains, in this process: one open connection a start world, episodes rolled back rather than rebuilt."""
 
-    def __init__(self, domain: Domain, *, rows: int = DEFAULT_ROWS) -> None:
+    def __init__(self, domain: Domain, *, rows: int = DEFAULT_ROWS, image: Callable[[Domain, int, int], Image] = world_image) -> None:
+        """`image` gives the start world of a domain, a number and about so many rows."""
         self.domain = domain
         self.rows = rows
+        self._image = image
         self._programs = programs(domain)
         self._worlds: dict[int, World] = {}
         self._start: Snapshot | None = None
@@ -69,15 +72,18 @@ class LocalBackend:
         """Begin at a start, or go on from a mid-episode snapshot. Raises ValueError for another domain's."""
         if start.domain != self.domain.digest:
             raise ValueError(f"a snapshot of another domain, or of another version of {self.domain.name}")
-        world = self._worlds.get(start.world)
-        if world is None:
-            world = self._worlds[start.world] = World(self.domain, world_image(self.domain, start.world, self.rows))
+        world = self._worlds.get(start.world) or self.open(start.world)
         world.begin(start.setup)
         if start.delta or start.now or start.counters:
             world.apply(start.delta, start.now, dict(start.counters))
         self.world = world
         self._start = start
         self._log.clear()
+
+    def open(self, number: int) -> World:
+        """A start world, made ready for episodes in it."""
+        world = self._worlds[number] = World(self.domain, self._image(self.domain, number, self.rows))
+        return world
 
     def call(self, call: ToolCall) -> ToolResult:
         """Execute one call; a failed call has changed nothing."""

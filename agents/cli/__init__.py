@@ -8,7 +8,7 @@ from typing import cast
 
 import typer
 
-from agents.cli import audit, catalog, export, generate, rollout, run, tasks, validate
+from agents.cli import audit, catalog, export, generate, image, rollout, run, tasks, validate
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -33,6 +33,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(image.image, name="image")
 
 
 def main() -> None:
@@ -64,9 +65,10 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
     from synthtools.pack import PackError
+    from synthtools.sandbox.engine import EngineError
     from synthtools.toolkit.fault import ToolkitError
 
-    return (BadInput, BlueprintError, PackError, RunError, ToolkitError, Untrusted)
+    return (BadInput, BlueprintError, EngineError, PackError, RunError, ToolkitError, Untrusted)
 
 
 def _complain(message: str, status: int) -> int:

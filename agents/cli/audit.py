@@ -9,11 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Trust, Workers, print_json, print_line, print_table, progress, share, worker_count
+from agents.cli.output import (
+    Backend,
+    BadInput,
+    Failed,
+    Json,
+    Trust,
+    Workers,
+    print_json,
+    print_line,
+    print_table,
+    progress,
+    share,
+    worker_count,
+)
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
     from synthtools.audit.measure import MutantReport
+    from synthtools.backends import BackendName
     from synthtools.domain import Domain
 
 T = TypeVar("T")
@@ -24,17 +38,18 @@ Reports = Mapping[str, "AuditReport"]
 def audit(
     what: Annotated[
         str,
-        typer.Argument(metavar="PACK_OR_FILE", help="A pack, a blueprint's or toolkit's file, or a subdomain of the catalogue; all of the catalogue if not given."),
+        typer.Argument(metavar="PACK_OR_FILE", help="A pack, a blueprint or toolkit file, or a subdomain; the catalogue if not given."),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="One world and fewer calls of each tool.")] = False,
     mutants: Annotated[bool, typer.Option("--mutants", help="Also break every tool in many small ways, and list what the audit misses.")] = False,
     workers: Workers = 0,
+    backend: Backend = None,
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
     domains = domains_of(what, trust=trust)
-    reports = audit_all(domains, workers, thorough=not quick)
+    reports = audit_all(domains, workers, thorough=not quick, backend=backend)
     measures = measure_all(domains, workers) if mutants else {}
     if as_json:
         print_json({**audit_json(reports), **(mutants_json(measures) if mutants else {})})
@@ -62,21 +77,28 @@ def domains_of(what: str, *, trust: bool = False) -> list[Domain]:
     raise BadInput(f"{what}: is no pack, no file and no subdomain of the catalogue (`synthtools catalog` lists them)")
 
 
-def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool) -> dict[str, AuditReport]:
+def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool, backend: BackendName | None = None) -> dict[str, AuditReport]:
     """Audit in processes, with a bar on stderr."""
-    return spread("audit", partial(audit_one, thorough=thorough), domains, workers)
+    return spread("audit", partial(_audit_one, thorough=thorough, backend=backend), domains, workers)
 
 
-def audit_one(domain: Domain, *, thorough: bool) -> AuditReport:
-    """The audit that a domain's kind asks for."""
-    if domain.toolkit is None:
-        from synthtools.audit import audit_domain
+def _audit_one(domain: Domain, *, thorough: bool, backend: BackendName | None) -> AuditReport:
+    from synthtools.audit import audit_domain
 
+    if domain.toolkit is not None:
+        from synthtools.backends import open_backend
+        from synthtools.toolkit.audit import audit_toolkit
+
+        return audit_toolkit(domain, partial(open_backend, domain, backend), thorough=thorough)
+    if backend != "docker":
         return audit_domain(domain, thorough=thorough)
-    from synthtools.backends import open_backend
-    from synthtools.toolkit.audit import audit_toolkit
+    from synthtools.sandbox import DockerBackend
 
-    return audit_toolkit(domain, partial(open_backend, domain), thorough=thorough)
+    made = DockerBackend(domain)
+    try:
+        return made.audit(thorough=thorough)
+    finally:
+        made.close()
 
 
 def measure_all(domains: Sequence[Domain], workers: int) -> dict[str, MutantReport]:

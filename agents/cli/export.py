@@ -40,7 +40,7 @@ def write_export(run: Path, pack: Pack, folder: Path, *, everything: bool = Fals
         return write(stored, pack, folder, everything=everything)
 
 
-def pack_of(run: Path) -> Pack:
+def pack_of(run: Path, *, trust: bool = False) -> Pack:
     """The pack that lies in a run's folder."""
     from synthtools.pack import load_pack
 
@@ -49,4 +49,4 @@ def pack_of(run: Path) -> Pack:
     folder = run / "pack"
     if not folder.is_dir():
         raise BadInput(f"{folder}: the run's pack is gone, and without it there is nothing to say what agents were asked")
-    return load_pack(folder)
+    return load_pack(folder, trust=trust)

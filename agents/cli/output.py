@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON objec
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn comes from it.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run a toolkit's Python in this process, and not in a container.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each core. The results do not depend on it.")]
+Backend = Annotated[
+    Literal["local", "docker"] | None,
+    typer.Option("--backend", help="Where tools run: in this process or in a container; by default local, but docker for untrusted toolkits."),
+]
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write.")]
 
 

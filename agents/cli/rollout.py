@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Out, Seed, Workers, print_json, progress, worker_count
+from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Trust, Workers, print_json, progress, worker_count
 from agents.cli.results import print_results, results_json
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def rollout(
     trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
     seed: Seed = 0,
     workers: Workers = 0,
+    backend: Backend = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Roll out agents over a pack; the same command goes on with a run that was stopped."""
@@ -40,7 +42,7 @@ def rollout(
     from synthtools.pack import load_pack
 
     makers = tuple(make_maker(spec, worker_count(workers)) for spec in agent or SCRIPTED)
-    summary, figures = roll(Plan(load_pack(adopt_pack(pack, out)), makers, trials, seed), out, workers)
+    summary, figures = roll(Plan(load_pack(adopt_pack(pack, out), trust=trust), makers, trials, seed, backend=backend), out, workers)
     if as_json:
         print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
     else:

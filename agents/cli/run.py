@@ -11,7 +11,7 @@ import orjson
 from agents.cli.audit import audit_all, audit_json, print_findings
 from agents.cli.export import write_export
 from agents.cli.generate import Names, TasksPerDomain, make_pack
-from agents.cli.output import Failed, Json, Out, Seed, Workers, print_json, print_line
+from agents.cli.output import Backend, Failed, Json, Out, Seed, Workers, print_json, print_line
 from agents.cli.results import print_results, results_json
 from agents.cli.rollout import complain, roll
 from agents.cli.tasks import dropped, print_pack
@@ -19,6 +19,7 @@ from agents.cli.tasks import dropped, print_pack
 if TYPE_CHECKING:
     from agents.dataset import Exported
     from agents.summary import Results
+    from synthtools.backends import BackendName
     from synthtools.pack import Pack
 
 
@@ -28,6 +29,7 @@ def run(
     seed: Seed = 0,
     tasks_per_domain: TasksPerDomain = None,
     workers: Workers = 0,
+    backend: Backend = None,
     as_json: Json = False,
 ) -> None:
     """Generate tasks from the catalogue, audit its tools, roll out six agents, validate, export, and sum up.
@@ -44,8 +46,8 @@ def run(
     each = tasks_per_domain or TASKS_PER_DOMAIN
     claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or []})
     pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", names or [], each, seed, workers)
-    findings = audit_findings(out / "audit.json", pack, workers)
-    summary, figures = roll(Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed), out, workers)
+    findings = audit_findings(out / "audit.json", pack, workers, backend)
+    summary, figures = roll(Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed, backend=backend), out, workers)
     exported = write_export(out, pack, out / "export")
     seconds = round(time.monotonic() - begun, 1)
     if as_json:
@@ -58,14 +60,14 @@ def run(
         raise Failed(f"{findings['failures']} findings of the audit and {sum(figures.verdicts.values())} invalid trajectories in {out}")
 
 
-def audit_findings(path: Path, pack: Pack, workers: int) -> dict[str, Any]:
+def audit_findings(path: Path, pack: Pack, workers: int, backend: BackendName | None = None) -> dict[str, Any]:
     """The audit of the pack's domains, from the file of an earlier attempt where there is one."""
     from synthtools.replacing import replacing
 
     if path.is_file():
         earlier: dict[str, Any] = orjson.loads(path.read_bytes())
         return earlier
-    made = audit_json(audit_all(list(pack.domains.values()), workers, thorough=False))
+    made = audit_json(audit_all(list(pack.domains.values()), workers, thorough=False, backend=backend))
     with replacing(path) as file:
         file.write(orjson.dumps(made, option=orjson.OPT_INDENT_2))
     return made

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from agents.cli.export import RunFolder, pack_of
-from agents.cli.output import Failed, Json, print_json, print_line, print_table, progress
+from agents.cli.output import Backend, Failed, Json, Trust, print_json, print_line, print_table, progress
 
 
-def validate(run: RunFolder, as_json: Json = False) -> None:
+def validate(run: RunFolder, backend: Backend = None, trust: Trust = False, as_json: Json = False) -> None:
     """Replay every stored trajectory: each result, the net change and the reward must come out equal."""
     from agents.run import Stored
     from agents.validate import validate_run
@@ -17,7 +17,7 @@ def validate(run: RunFolder, as_json: Json = False) -> None:
     examples: dict[str, str] = {}
     with Stored(run) as stored, progress("replays") as update:
         total = stored.table("SELECT COUNT(*) FROM trajectory")[0][0]
-        for done, (row, verdict) in enumerate(validate_run(stored, pack_of(run)), 1):
+        for done, (row, verdict) in enumerate(validate_run(stored, pack_of(run, trust=trust), backend), 1):
             if not verdict.valid:
                 reasons[verdict.reason] += 1
                 examples.setdefault(verdict.reason, f"{row.task} by {row.agent}, trial {row.trial}: {verdict.detail}")
