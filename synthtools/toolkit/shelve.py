@@ -35,7 +35,7 @@ def load_code_of(folder: Path, described: Mapping[str, Any], *, trust: bool) -> 
     told = described["toolkit"]
     files = {str(name): _read(folder / "files", str(name), str(digest)) for name, digest in told["files"].items()}
     text = _read(folder, DESCRIPTION, str(told["description"]))
-    domain = toolkit_domain(orjson.loads(text), ToolkitCode(str(told["entry"]), files, trust), str(described["split"]))
+    domain = toolkit_domain(orjson.loads(text), ToolkitCode(str(told["entry"]), files, trusted=trust), str(described["split"]))
     if domain.digest != described["digest"]:
         raise ValueError("differs from what the pack was made with")
     return domain
