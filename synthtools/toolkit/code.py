@@ -46,7 +46,7 @@ class LoadedCode:
 def load_code(code: ToolkitCode) -> LoadedCode:
     """Import a toolkit into a namespace of its own. Executes its code. Raises ToolkitError."""
     file, _, name = code.entry.partition(":")
-    folder = Path(code.folder) if code.folder else _folder(code)
+    folder = _folder(code)
     with _importing(folder, code) as modules:
         try:
             module = importlib.import_module(file.removesuffix(".py"))

@@ -132,7 +132,10 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         raise ToolkitError(f"{place}: {name!r} cannot be a tool's name; call it otherwise")
     taken = [p for p in inspect.signature(function).parameters.values()][1:]
     hints = _hints(function, place)
-    fields = {p.name: _field(p, hints, doc, f"{place}: parameter {p.name!r}") for p in taken}
+    try:
+        fields = {p.name: _field(p, hints, doc, f"{place}: parameter {p.name!r}") for p in taken}
+    except (TypeError, AttributeError) as error:
+        raise ToolkitError(f"{place}: its types have no JSON Schema: {error}") from None
     strangers = sorted(set(doc.arguments) - set(fields))
     if strangers:
         raise ToolkitError(f"{place}: `Args:` describes {strangers[0]!r}, which is no parameter")
