@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -68,8 +69,13 @@ class _Audit:
         shown = shown_call(name, arguments, f"world {self.start.world}, after {len(self.calls)} calls")
         try:
             result = self.backend.call(call)
+        except Unfreezable as error:
+            self.report(name, "state", f"{error} | {shown}")
+            result = None
         except _FAULTS as error:
             self.report(name, "crash", f"{error} | {shown}")
+            result = None
+        if result is None:
             self.calls, self.contents = [], []
             self.backend.reset(self.start)
             return None
@@ -131,7 +137,7 @@ def audit_toolkit(
 def _run(audit: _Audit, tasks: Sequence[Task], rounds: int) -> None:
     watching = isinstance(audit.backend, ToolkitBackend)
     if isinstance(audit.backend, ToolkitBackend):
-        audit.backend.watched = set()
+        audit.backend.watched = Counter()
     for task in tasks:
         _solve(audit, task)
     for round_ in range(rounds):
@@ -252,7 +258,7 @@ def _same_elsewhere(audit: _Audit, open_backend: Callable[[], Backend]) -> None:
     """The same calls in a fresh backend, and in an interpreter that hashes text otherwise: the same bytes."""
     audit.begin(Snapshot(audit.domain.digest, 0))
     fresh = open_backend()
-    kept = audit.episodes[:_REPLAYED]
+    kept = audit.episodes[:_REPLAYED][::-1]
     ways: list[tuple[str, Callable[[], list[list[str]]]]] = [("a fresh backend", lambda: play(fresh, kept))]
     if audit.domain.toolkit is not None and audit.domain.toolkit.trusted:
         ways.append(("an interpreter with another PYTHONHASHSEED", lambda: play_elsewhere(audit.domain, kept)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,10 @@ from synthtools.toolkit.render import render
 from synthtools.toolkit.row import difference
 from synthtools.toolkit.signature import Signature
 from synthtools.toolkit.state import View, flatten_aliases, freeze, quick_json, thaw
+
+
+_LOOKS = 8
+"""How often a refusal is looked at closely, where any are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class ToolkitBackend:
         self._known: bytes | None = None
         """The present state as quick JSON, where it is known."""
         self._changes: Changes | None = None
-        self.watched: set[tuple[str, str]] | None = None
+        self.watched: Counter[tuple[str, str]] | None = None
         """Refusals (tool, code) looked at closely; None: none are."""
         self.partial: set[tuple[str, str]] = set()
         """Those of them that had changed something, which was put back."""
@@ -115,12 +120,17 @@ class ToolkitBackend:
             return
         if self._known is not None and quick_json(vars(self._toolkit)) == self._known:
             return
-        left = self.state() if reason and self.watched is not None and (signature.name, reason) not in self.watched else b""
+        looks = self.watched is not None and (self._known is not None or self.watched[signature.name, reason] < _LOOKS)
+        left = self.state() if looks and reason else b""
         self._toolkit = self._thawed()
-        for done, data in self._log:
-            getattr(self._toolkit, done.name)(**done.values(data))
+        try:
+            for done, data in self._log:
+                getattr(self._toolkit, done.name)(**done.values(data))
+        except (Exception, SystemExit) as error:
+            what = f"the calls that had succeeded cannot be done again, which putting its changes back needs: {described(error)}"
+            raise ToolkitFault(f"{self.domain.name}.{signature.name}", what) from error
         if left and self.watched is not None:
-            self.watched.add((signature.name, reason))
+            self.watched[signature.name, reason] += 1
             if left != self.state():
                 self.partial.add((signature.name, reason))
         self._known = quick_json(vars(self._toolkit))
