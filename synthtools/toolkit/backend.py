@@ -21,7 +21,6 @@ from synthtools.toolkit.row import difference
 from synthtools.toolkit.signature import Signature
 from synthtools.toolkit.state import View, flatten_aliases, freeze, quick_json, thaw
 
-
 _LOOKS = 8
 """How often a refusal is looked at closely, where any are."""
 

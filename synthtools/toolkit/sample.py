@@ -22,6 +22,13 @@ class Sampler:
         self.domain, self.rng = domain, rng
         self._rows = [list(_rows(domain, name)) for name in domain.tables]
         self._rows = [rows for rows in self._rows if rows]
+        self._keys = {
+            name.rpartition(".")[2]: [key for key in domain.tables[column.ref].columns["id"].choices if key]
+            for table in domain.tables.values()
+            for name, column in table.columns.items()
+            if column.ref and name != "id"
+        }
+        """Column → keys of the table that it refers to, beside those that it holds."""
         self._recent: deque[dict[str, list[Any]]] = deque(maxlen=_RECENT)
         self._last: dict[str, list[Any]] = {}
 
@@ -36,6 +43,7 @@ class Sampler:
     def sample(self, tool: Tool) -> dict[str, Any]:
         """Arguments that fit the tool's schema; most of them mean something in the world."""
         focus = {name: [value] for rows in self._rows for name, value in self.rng.choice(rows).items()}
+        focus |= {name: [self.rng.choice(keys)] for name, keys in self._keys.items() if keys and self.rng.random() < 0.3}
         near = self._last if self.rng.random() < 0.6 else self.rng.choice(self._recent) if self._recent else {}
         required = tool.parameters["required"]
         return {
