@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501 - one mistake a line
 import dataclasses
 import gzip
 import re

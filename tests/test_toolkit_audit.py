@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501 - one fault a line
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +55,7 @@ FAULTS = {
     "no data": (("crash", "return data that JSON can hold"), FIND, f"return object()\n        {FIND}"),
     "state becomes unfreezable": (("state", "self.last is of type"), 'key = f"S-', 'self.last = object()\n        key = f"S-'),
     "identity": (
-        ("snapshot", "from a restored state"),
+        ("refusal", "has changed something"),
         'key = f"S-{len(self.sales) + 1:03d}"',
         'key = f"S-{len(self.sales) + 1:03d}"\n        self._cache = None; Shop.made = getattr(Shop, "made", 0) + 1; key += str(Shop.made)',
     ),

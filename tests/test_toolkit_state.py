@@ -21,7 +21,8 @@ from pydantic import BaseModel
 
 from synthtools.goal import Change
 from synthtools.toolkit.row import difference, rows
-from synthtools.toolkit.state import Unfreezable, View, flatten_aliases, freeze, plain_json, thaw
+from synthtools.toolkit.state import Unfreezable, View, flatten_aliases, freeze, plain_json
+from synthtools.toolkit.thaw import thaw
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 LEAF = st.one_of(

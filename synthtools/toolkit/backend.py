@@ -19,7 +19,8 @@ from synthtools.toolkit.fault import ToolkitFault
 from synthtools.toolkit.render import render
 from synthtools.toolkit.row import difference
 from synthtools.toolkit.signature import Signature
-from synthtools.toolkit.state import View, flatten_aliases, freeze, quick_json, thaw
+from synthtools.toolkit.state import View, flatten_aliases, freeze, quick_json
+from synthtools.toolkit.thaw import thaw
 
 _LOOKS = 8
 """How often a refusal is looked at closely, where any are."""

@@ -46,11 +46,13 @@ class Sampler:
         focus |= {name: [self.rng.choice(keys)] for name, keys in self._keys.items() if keys and self.rng.random() < 0.3}
         near = self._last if self.rng.random() < 0.6 else self.rng.choice(self._recent) if self._recent else {}
         required = tool.parameters["required"]
-        return {
-            name: self._value(name, schema, (near, focus))
-            for name, schema in tool.parameters["properties"].items()
-            if name in required or self.rng.random() < 0.4
-        }
+        properties = tool.parameters["properties"]
+        taken = [name for name in properties if name in required or self.rng.random() < 0.4]
+        arguments = {name: self._value(name, properties[name], (near, focus)) for name in taken}
+        if taken and self.rng.random() < 0.2:
+            strange = self.rng.choice(taken)
+            arguments[strange] = self._value(strange, properties[strange], ())
+        return arguments
 
     def _value(self, name: str, schema: Mapping[str, Any], sources: tuple[Mapping[str, list[Any]], ...]) -> Any:
         if "const" in schema:
