@@ -15,6 +15,7 @@ from synthtools.audit.report import AuditReport, Finding, shown_call
 from synthtools.backend import Backend, Snapshot
 from synthtools.domain import Domain
 from synthtools.execute import MAX_RESULT_BYTES
+from synthtools.sandbox.failure import SandboxError
 from synthtools.seed import generator
 from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall, ToolResult
@@ -31,7 +32,7 @@ _REPLAYED = 24
 """Episodes played again elsewhere."""
 _CHECKED = 5
 """Calls made after a snapshot, there and in a backend that goes on from it."""
-_FAULTS = (ToolkitFault, *CRASHES)
+_FAULTS = (ToolkitFault, SandboxError, *CRASHES)
 
 
 @dataclass(slots=True)
@@ -129,7 +130,7 @@ def audit_toolkit(
         _same_elsewhere(audit, open_backend)
         backend.close()
         other.close()
-    except (Unfreezable, ToolkitError) as error:
+    except (Unfreezable, ToolkitError, SandboxError) as error:
         return _reported(domain, [*findings, Finding("", "state", str(error))], None)
     return _reported(domain, [*findings, *audit.found.values()], audit)
 
