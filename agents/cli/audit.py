@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from synthtools.audit.measure import MutantReport
     from synthtools.backends import BackendName
     from synthtools.domain import Domain
+    from synthtools.task import Task
 
 T = TypeVar("T")
 Reports = Mapping[str, "AuditReport"]
@@ -49,7 +50,7 @@ def audit(
 ) -> None:
     """Call every tool with good, bad and hostile arguments, and hold it to its promises."""
     domains = domains_of(what, trust=trust)
-    reports = audit_all(domains, workers, thorough=not quick, backend=backend)
+    reports = audit_all(domains, workers, thorough=not quick, backend=backend, tasks=solved_in(what, domains))
     measures = measure_all(domains, workers) if mutants else {}
     if as_json:
         print_json({**audit_json(reports), **(mutants_json(measures) if mutants else {})})
@@ -77,19 +78,31 @@ def domains_of(what: str, *, trust: bool = False) -> list[Domain]:
     raise BadInput(f"{what}: is no pack, no file and no subdomain of the catalogue (`synthtools catalog` lists them)")
 
 
-def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool, backend: BackendName | None = None) -> dict[str, AuditReport]:
+def solved_in(what: str, domains: Sequence[Domain]) -> tuple[Task, ...]:
+    """The tasks beside a toolkit's file: their solutions reach what drawn calls do not."""
+    from synthtools.load import is_toolkit
+    from synthtools.toolkit.collect import proven_tasks, tasks_file
+
+    if not is_toolkit(what) or not tasks_file(what).is_file():
+        return ()
+    return proven_tasks(tasks_file(what), domains[0]).tasks
+
+
+def audit_all(
+    domains: Sequence[Domain], workers: int, *, thorough: bool, backend: BackendName | None = None, tasks: Sequence[Task] = ()
+) -> dict[str, AuditReport]:
     """Audit in processes, with a bar on stderr."""
-    return spread("audit", partial(_audit_one, thorough=thorough, backend=backend), domains, workers)
+    return spread("audit", partial(_audit_one, thorough=thorough, backend=backend, tasks=tasks), domains, workers)
 
 
-def _audit_one(domain: Domain, *, thorough: bool, backend: BackendName | None) -> AuditReport:
+def _audit_one(domain: Domain, *, thorough: bool, backend: BackendName | None, tasks: Sequence[Task]) -> AuditReport:
     from synthtools.audit import audit_domain
 
     if domain.toolkit is not None:
         from synthtools.backends import open_backend
         from synthtools.toolkit.audit import audit_toolkit
 
-        return audit_toolkit(domain, partial(open_backend, domain, backend), thorough=thorough)
+        return audit_toolkit(domain, partial(open_backend, domain, backend), tasks=tasks, thorough=thorough)
     if backend != "docker":
         return audit_domain(domain, thorough=thorough)
     from synthtools.sandbox import DockerBackend

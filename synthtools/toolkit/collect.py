@@ -17,13 +17,18 @@ TASKS = "tasks.yaml"
 
 def tasks_beside(toolkit: str | Path, domain: Domain) -> Proven:
     """The tasks in `tasks.yaml` beside a toolkit's file. Raises ToolkitError where there are none, or none is proven."""
-    path = Path(str(toolkit).partition(".py")[0] + ".py").parent / TASKS
+    path = tasks_file(toolkit)
     if not path.is_file():
         raise ToolkitError(f"{path}: there is no such file; write tasks for {domain.name} in it, or generate a pack with `--tasks`")
     proven = proven_tasks(path, domain)
     if not proven.tasks:
         raise ToolkitError(f"{path}: no task passes its gates: {', '.join(f'{name} ({gate})' for name, gate in proven.dropped.items())}")
     return proven
+
+
+def tasks_file(toolkit: str | Path) -> Path:
+    """Where the tasks of a toolkit's file are looked for."""
+    return Path(str(toolkit).rpartition(".py")[0] + ".py").parent / TASKS
 
 
 def proven_tasks(path: Path, domain: Domain) -> Proven:
