@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -31,6 +32,9 @@ BATCH = 64
 """Rows of one message, at most."""
 PATIENCE = 1.0
 """Seconds that finished episodes wait in a worker, at most, when an agent is slow."""
+
+GIVE_UP = 5
+"""Episodes in a row that an agent loses, in one process, to what does not answer; then it begins no more."""
 
 Progress = Callable[[int, int], None]
 """Told (episodes done, episodes in all)."""
@@ -64,6 +68,8 @@ class Summary:
     """Episodes lost to our side: no trajectory, no score."""
     skipped: int
     """Episodes not begun because a budget was spent."""
+    unbegun: int = 0
+    """Episodes not begun because what the agent acts through had not answered `GIVE_UP` times in a row."""
 
 
 @dataclass(slots=True)
@@ -73,11 +79,12 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: int = 0
+    unbegun: int = 0
     last: bool = False
     """The job is done."""
 
     def __len__(self) -> int:
-        return len(self.rows) + len(self.failures) + self.skipped
+        return len(self.rows) + len(self.failures) + self.skipped + self.unbegun
 
 
 def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | None = None) -> Summary:
@@ -87,16 +94,17 @@ def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | Non
         stored = run.stored()
         jobs = player.jobs(stored, workers)
         total = sum(len(job) for job in jobs)
-        done = added = skipped = 0
+        done = added = skipped = unbegun = 0
         if progress is not None:
             progress(0, total)
         batches = player.work(jobs) if workers <= 1 or len(jobs) <= 1 else spread(plan, player, jobs, workers)
         for batch in batches:
             run.add(batch.rows, batch.failures)
-            done, added, skipped = done + len(batch), added + len(batch.rows), skipped + batch.skipped
+            done, added = done + len(batch), added + len(batch.rows)
+            skipped, unbegun = skipped + batch.skipped, unbegun + batch.unbegun
             if progress is not None:
                 progress(done, total)
-        return Summary(len(stored), added, run.lost(), skipped)
+        return Summary(len(stored), added, run.lost(), skipped, unbegun)
 
 
 class Player:
@@ -106,6 +114,8 @@ class Player:
         self.plan, self.pack = plan, plan.pack
         self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
         self.agents: list[Agent] = [maker(self.tasks) for maker in plan.makers]
+        self._unanswered: Counter[int] = Counter()
+        """Number of the agent → episodes that it has lost in a row to what does not answer."""
         worlds = as_worlds(self.pack)
         self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
         self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
@@ -154,11 +164,17 @@ class Player:
             yield batch
 
     def _attempt(self, item: Item, batch: Batch) -> None:
+        agent = item[1]
+        if self._unanswered[agent] >= GIVE_UP:
+            batch.unbegun += 1
+            return
         try:
             batch.rows.append(self.play(item))
+            self._unanswered[agent] = 0
         except OutOfBudget:
             batch.skipped += 1
         except Exception as error:  # noqa: BLE001  the one place where a failure of our side is counted instead of raised
+            self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
             batch.failures.append(Failure(*self.key(item), _where(error)))
 
     def play(self, item: Item) -> Row:

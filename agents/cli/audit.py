@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from agents.cli.output import Backend, BadInput, Failed, Json, Workers, print_json, print_line, print_table, progress, share, worker_count
+from agents.cli.output import Backend, Failed, Json, Workers, print_json, print_line, print_table, progress, share, worker_count
 
 if TYPE_CHECKING:
     from synthtools.audit import AuditReport
@@ -58,9 +58,7 @@ def domains_of(what: str) -> list[Domain]:
         return [load_domain(name) for name in catalog()]
     if Path(what).is_dir():
         return list(load_pack(Path(what)).domains.values())
-    if what in catalog() or Path(what).is_file():
-        return [load_domain(what)]
-    raise BadInput(f"{what}: is no pack, no file and no subdomain of the catalogue (`synthtools catalog` lists them)")
+    return [load_domain(what)]
 
 
 def audit_all(domains: Sequence[Domain], workers: int, *, thorough: bool, backend: BackendName | None = None) -> dict[str, AuditReport]:
@@ -102,16 +100,13 @@ def spread(label: str, work: Callable[[Domain], T], domains: Sequence[Domain], w
 
 def _in_processes(work: Callable[[Domain], T], domains: Sequence[Domain], workers: int) -> Iterator[T]:
     """`work` done on each domain, in order, in processes where that helps."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    from synthtools.orphan import end_with_parent
+    from synthtools.orphan import crew
 
     count = min(worker_count(workers), len(domains))
     if count <= 1:
         yield from map(work, domains)
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+    with crew(count) as pool:
         yield from pool.map(work, domains)
 
 

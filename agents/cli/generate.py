@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import BadInput, Json, Out, Seed, Workers, print_json, print_line, progress, worker_count
+from agents.cli.output import BadInput, Json, Out, Seed, Workers, make_folder, print_json, print_line, program, progress, worker_count
 from agents.cli.tasks import dropped, print_pack
 
 if TYPE_CHECKING:
+    from synthtools.domain import Domain
     from synthtools.pack import Pack
 
 TasksPerDomain = Annotated[int | None, typer.Option("--tasks-per-domain", min=1, help="Proven tasks of each domain; a good default if not given.")]
@@ -30,27 +33,38 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate tasks by execution, prove each, and write them with their domains as a pack."""
-    if out.exists() and any(out.iterdir()):
+    sources = sources_of(names)
+    if out.is_dir() and any(out.iterdir()):
         raise BadInput(f"{out}: is not empty; give a new folder as --out")
-    pack = make_pack(out, names or [], tasks_per_domain, seed, workers)
+    make_folder(out)
+    pack = make_pack(out, list(sources), tasks_per_domain, seed, workers)
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
         return
     print_pack(pack)
-    print_line(f"Wrote {out}.  Next: synthtools rollout {out} --out runs/first")
+    print_line(f"Wrote {out}.  Next: {program()} rollout {out} --out runs/first")
 
 
-def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
-    """Generate and write a pack: the folder is there whole, or not at all. Its tasks are as they would be read from there."""
+def sources_of(names: Sequence[str] | None) -> dict[str, Domain]:
+    """Name or file → its domain, all of them loaded; UnknownDomain, BlueprintError or BadInput where one cannot be taken."""
     from synthtools.catalog import catalog
+    from synthtools.load import load_domain
+
+    sources: dict[str, Domain] = {}
+    for name in names or catalog():
+        domain = load_domain(name)
+        if domain.name in (other.name for other in sources.values()):
+            raise BadInput(f"{name}: a second source of {domain.name}; give each subdomain once")
+        sources[name] = domain
+    return sources
+
+
+def make_pack(out: Path, sources: Sequence[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
+    """Generate and write a pack: the folder is there whole, or not at all. Its tasks are as they would be read from there."""
     from synthtools.codec import task_from_json, task_to_json
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
     from synthtools.pack import save_pack
 
-    sources = names or list(catalog())
-    strangers = [name for name in sources if name not in catalog() and not Path(name).is_file()]
-    if strangers:
-        raise BadInput(f"{strangers[0]}: is no subdomain of the catalogue (`synthtools catalog` lists them) and no file")
     each = tasks_per_domain or TASKS_PER_DOMAIN
     with progress("tasks") as update:
         told = 0
@@ -63,8 +77,11 @@ def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: i
         update(0, each * len(sources))
         made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), progress=tell)
     part = out.parent / f".{out.name}.{os.getpid()}"
-    pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
-    if out.is_dir():
-        out.rmdir()
-    part.rename(out)
+    try:
+        pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
+        if out.is_dir():
+            out.rmdir()
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return replace(pack, tasks=tuple(task_from_json(task_to_json(task)) for task in pack.tasks))

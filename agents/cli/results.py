@@ -26,6 +26,9 @@ def results_json(figures: Results) -> dict[str, Any]:
 
 def print_results(figures: Results) -> None:
     """Success by agent and kind, and what was at fault."""
+    if not figures.trajectories:
+        print_line("No trajectories.")
+        return
     kinds = sorted({kind for by_kind in figures.kinds.values() for kind in by_kind})
     rows = [[kind, *(share(*by_kind.get(kind, (0, 0))) for by_kind in figures.kinds.values())] for kind in kinds]
     rows.append(["all", *(share(*counts) for counts in figures.agents.values())])

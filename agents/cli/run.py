@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import orjson
 
 from agents.cli.audit import audit_all, audit_json, print_findings
 from agents.cli.export import write_export
-from agents.cli.generate import Names, TasksPerDomain, make_pack
-from agents.cli.output import Backend, Failed, Json, Out, Seed, Workers, print_json, print_line
+from agents.cli.generate import Names, TasksPerDomain, make_pack, sources_of
+from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, make_folder, print_json, print_line, program
 from agents.cli.results import print_results, results_json
 from agents.cli.rollout import complain, roll
 from agents.cli.tasks import dropped, print_pack
@@ -44,8 +45,12 @@ def run(
 
     begun = time.monotonic()
     each = tasks_per_domain or TASKS_PER_DOMAIN
-    claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or []})
-    pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", names or [], each, seed, workers)
+    sources = sources_of(names)
+    digests = {name: domain.digest for name, domain in sources.items()}
+    make_folder(out)
+    refuse_changed(out, digests)
+    claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or [], "sources": digests})
+    pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", list(sources), each, seed, workers)
     findings = audit_findings(out / "audit.json", pack, workers, backend)
     summary, figures = roll(Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed, backend=backend), out, workers)
     exported = write_export(out, pack, out / "export")
@@ -58,6 +63,15 @@ def run(
     complain(summary, out)
     if findings["failures"] or figures.verdicts:
         raise Failed(f"{findings['failures']} findings of the audit and {sum(figures.verdicts.values())} invalid trajectories in {out}")
+
+
+def refuse_changed(out: Path, digests: Mapping[str, str]) -> None:
+    """BadInput where a blueprint is no longer the one that the run in this folder was made from."""
+    path = out / "run.json"
+    earlier = orjson.loads(path.read_bytes()).get("sources", {}) if path.is_file() else {}
+    changed = [name for name, digest in digests.items() if earlier.get(name, digest) != digest]
+    if changed:
+        raise BadInput(f"{changed[0]} changed since this run was made; give another --out")
 
 
 def audit_findings(path: Path, pack: Pack, workers: int, backend: BackendName | None = None) -> dict[str, Any]:
