@@ -65,9 +65,7 @@ def save_pack(path: str | Path, domains: Mapping[str, Domain], tasks: Iterable[T
 
 def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
     """Read a pack. Raises PackError with one line when it is none or is damaged."""
-    path = Path(path)
-    if (path / "pack").is_dir() and not (path / "manifest.json").exists():
-        path = path / "pack"
+    path = pack_folder(path)
     manifest = _manifest(path)
     domains = {}
     for name, described in manifest["domains"].items():
@@ -82,6 +80,12 @@ def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
         domains[name] = domain
     read = _tasks(path / "tasks.jsonl", manifest["tasks"]) if tasks else ()
     return Pack(domains, read, manifest["seed"], manifest["dropped"], manifest["digest"])
+
+
+def pack_folder(path: str | Path) -> Path:
+    """The folder itself, or the pack in the folder of a run."""
+    path = Path(path)
+    return path / "pack" if (path / "pack").is_dir() and not (path / "manifest.json").exists() else path
 
 
 def _manifest(path: Path) -> dict[str, Any]:

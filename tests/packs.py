@@ -45,6 +45,8 @@ class Frail:
 
     def act(self, observations: Sequence[str]) -> Turn:
         """Finish, or break."""
+        if self.breaks == "gone":
+            raise ConnectionError("nobody is there")
         if "/question/" in self._task:
             match self.breaks:
                 case "endpoint":
@@ -57,7 +59,7 @@ class Frail:
 
 
 def frail(breaks: str) -> Maker:
-    """How to make it; `breaks` is `endpoint`, `budget`, `process`, or nothing for a sound one."""
+    """How to make it; `breaks` is `gone`, `endpoint`, `budget`, `process`, or nothing for a sound one."""
     return partial(_make_frail, breaks)
 
 
@@ -65,4 +67,4 @@ def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
 
 
-sound = frail("")
+sound, gone = frail(""), frail("gone")

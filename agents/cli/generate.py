@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agents.cli.output import BadInput, Json, Out, Seed, Workers, make_folder, print_json, print_line, program, progress, worker_count
-from agents.cli.tasks import dropped, print_pack
+from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
     from synthtools.domain import Domain
@@ -33,6 +33,8 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate tasks by execution, prove each, and write them with their domains as a pack."""
+    from synthtools.generate import TASKS_PER_DOMAIN
+
     sources = sources_of(names)
     if out.is_dir() and any(out.iterdir()):
         raise BadInput(f"{out}: is not empty; give a new folder as --out")
@@ -41,8 +43,8 @@ def generate(
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
         return
-    print_pack(pack)
-    print_line(f"Wrote {out}.  Next: {program()} rollout {out} --out runs/first")
+    print_made(pack, tasks_per_domain or TASKS_PER_DOMAIN)
+    print_line(f"\nWrote {out}.  Next: {program()} rollout {out} --out runs/first")
 
 
 def sources_of(names: Sequence[str] | None) -> dict[str, Domain]:

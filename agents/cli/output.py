@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,6 +76,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 def print_line(text: str) -> None:
     """A line for people."""
     sys.stdout.write(text + "\n")
+
+
+def print_part(label: str, text: str, indent: int = 12) -> None:
+    """A label and a paragraph beside it, as wide as the terminal but no wider than is read with ease."""
+    width = min(100, shutil.get_terminal_size().columns)
+    body = textwrap.wrap(text, max(20, width - indent), break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(body):
+        print_line(f"{label if number == 0 else '':<{indent}}{line}")
 
 
 def counted(count: int, noun: str) -> str:

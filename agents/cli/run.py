@@ -12,15 +12,17 @@ import orjson
 from agents.cli.audit import audit_all, audit_json, print_findings
 from agents.cli.export import write_export
 from agents.cli.generate import Names, TasksPerDomain, make_pack, sources_of
-from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, make_folder, print_json, print_line, program
-from agents.cli.results import print_results, results_json
+from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, counted, make_folder, print_json, print_line, print_part, program
+from agents.cli.places import tool_places
+from agents.cli.results import print_agents, results_json
 from agents.cli.rollout import complain, roll
-from agents.cli.tasks import dropped, print_pack
+from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
     from agents.dataset import Exported
     from agents.summary import Results
     from synthtools.backends import BackendName
+    from synthtools.domain import Domain
     from synthtools.pack import Pack
 
 
@@ -33,7 +35,7 @@ def run(
     backend: Backend = None,
     as_json: Json = False,
 ) -> None:
-    """Generate tasks from the catalogue, audit its tools, roll out six agents, validate, export, and sum up.
+    """Generate tasks from the catalogue, audit its tools quickly, roll out six agents, validate, export, and sum up.
 
     Killed at any moment, the same command goes on where it was.
     """
@@ -51,18 +53,20 @@ def run(
     refuse_changed(out, digests)
     claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or [], "sources": digests})
     pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", list(sources), each, seed, workers)
-    findings = audit_findings(out / "audit.json", pack, workers, backend)
+    findings = audit_findings(out / "audit.json", pack, sources, workers, backend)
     summary, figures = roll(Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed, backend=backend), out, workers)
     exported = write_export(out, pack, out / "export")
     seconds = round(time.monotonic() - begun, 1)
     if as_json:
         print_json({**run_json(pack, figures, exported), "audit_failures": findings["failures"], "seconds": seconds})
     else:
+        print_made(pack, each)
         print_run(out, pack, findings, figures, exported)
-        print_line(f"{seconds} s.")
+        print_line(f"\n{seconds} s.")
     complain(summary, out)
     if findings["failures"] or figures.verdicts:
-        raise Failed(f"{findings['failures']} findings of the audit and {sum(figures.verdicts.values())} invalid trajectories in {out}")
+        invalid = sum(figures.verdicts.values())
+        raise Failed(f"{counted(findings['failures'], 'finding')} of the audit and {invalid} trajectories that are not valid in {out}")
 
 
 def refuse_changed(out: Path, digests: Mapping[str, str]) -> None:
@@ -74,14 +78,16 @@ def refuse_changed(out: Path, digests: Mapping[str, str]) -> None:
         raise BadInput(f"{changed[0]} changed since this run was made; give another --out")
 
 
-def audit_findings(path: Path, pack: Pack, workers: int, backend: BackendName | None = None) -> dict[str, Any]:
+def audit_findings(path: Path, pack: Pack, sources: Mapping[str, Domain], workers: int, backend: BackendName | None = None) -> dict[str, Any]:
     """The audit of the pack's domains, from the file of an earlier attempt where there is one."""
+    from synthtools.load import source_file
     from synthtools.replacing import replacing
 
     if path.is_file():
         earlier: dict[str, Any] = orjson.loads(path.read_bytes())
         return earlier
-    made = audit_json(audit_all(list(pack.domains.values()), workers, thorough=False, backend=backend))
+    places = {domain.name: tool_places(domain, source_file(name)) for name, domain in sources.items()}
+    made = audit_json(audit_all(list(pack.domains.values()), workers, thorough=False, backend=backend), places)
     with replacing(path) as file:
         file.write(orjson.dumps(made, option=orjson.OPT_INDENT_2))
     return made
@@ -102,14 +108,28 @@ def run_json(pack: Pack, figures: Results, exported: Exported) -> dict[str, Any]
 
 
 def print_run(out: Path, pack: Pack, audit: dict[str, Any], figures: Results, exported: Exported) -> None:
-    """The summary for people."""
-    print_pack(pack)
-    print_line(
-        f"\nAudit: {audit['calls']:,} calls of {audit['tools']} tools; "
-        f"{audit['errors_reached']} of {audit['errors_documented']} documented errors reached."
-    )
+    """The summary for people, as a few paragraphs."""
+    print_line("")
+    print_part("Audit", audit_words(out, audit))
     print_findings(audit["findings"])
     print_line("")
-    print_results(figures)
-    print_line(f"\n{exported.rows:,} conversations of the train split in {out / 'export'}: {', '.join(exported.files)}.")
-    print_line(f"Read a task: synthtools tasks {out / 'pack'} --show {pack.tasks[0].id}")
+    print_agents(figures)
+    print_line("")
+    valid = f"{figures.valid:,} of them valid" if figures.verdicts else "all of them valid"
+    print_part("Episodes", f"{figures.trajectories:,}, {valid}: played again in a fresh world, every result came out equal.")
+    print_part("Dataset", f"{counted(exported.rows, 'conversation')} of the train split in {out / 'export'}: {', '.join(exported.files)}.")
+    print_line("\nWhat next")
+    print_line(f"  read a task      {program()} tasks {out} --show {pack.tasks[0].id}")
+    print_line(f"  see all kinds    {program()} tasks {out}")
+    print_line(f"  let a model try  {program()} rollout {out} --agent chat.yaml --out {out}-model")
+
+
+def audit_words(out: Path, audit: dict[str, Any]) -> str:
+    """What the quick audit came to, and which command audits wholly."""
+    unreached = audit["errors_documented"] - audit["errors_reached"]
+    found = counted(len(audit["findings"]), "finding") if audit["findings"] else "Nothing falls short"
+    rest = f", which did not come to {unreached} of the {audit['errors_documented']} documented errors" if unreached else ""
+    return (
+        f"{found} in {audit['calls']:,} calls of {counted(audit['tools'], 'tool')}. "
+        f"This was a quick audit{rest}; `{program()} audit {out}` is the whole one."
+    )
