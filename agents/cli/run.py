@@ -128,7 +128,7 @@ def audit_words(out: Path, audit: dict[str, Any]) -> str:
     """What the quick audit came to, and which command audits wholly."""
     unreached = audit["errors_documented"] - audit["errors_reached"]
     found = counted(len(audit["findings"]), "finding") if audit["findings"] else "Nothing falls short"
-    rest = f", which did not come to {unreached} of the {audit['errors_documented']} documented errors" if unreached else ""
+    rest = f", which did not come to {unreached} of the {audit['errors_documented']:,} documented errors" if unreached else ""
     return (
         f"{found} in {audit['calls']:,} calls of {counted(audit['tools'], 'tool')}. "
         f"This was a quick audit{rest}; `{program()} audit {out}` is the whole one."
