@@ -143,8 +143,8 @@ class DockerBackend:
         match answer:
             case [int(given), "ok", value] if given == number:
                 return value
-            case [int(given), "fault", "memory" | "tool" as kind, str(line)] if given == number:
-                raise self._failure(kind, line[:300])
+            case [int(given), "fault", "memory" | "tool" | "crashed" as kind, str(line)] if given in (number, 0):
+                raise self._failure(kind, " ".join(line.split())[:300])
         raise self._failure("protocol", "the worker does not speak as it should: an answer of no known shape, or to another order")
 
     def _read(self, reader: Callable[[Any], T], answer: Any) -> T:
@@ -156,11 +156,12 @@ class DockerBackend:
     def _death(self, what: str) -> SandboxError:
         """The worker is gone: the supervisor knows how it ended."""
         container = self._container
-        status = container.end(self._worker) if container is not None else -1
+        status, lingered = container.end(self._worker) if container is not None else (-1, False)
         self._container = None
-        if status < 0:
-            return self._failure("lost", f"{what}: the container is gone")
-        return self._failure(_KINDS.get(os.WTERMSIG(status), "crashed") if os.WIFSIGNALED(status) else "crashed", f"{what}: {how(status)}")
+        kind: FailureKind = "lost" if status < 0 else "crashed"
+        if status > 0 and os.WIFSIGNALED(status) and not lingered:
+            kind = _KINDS.get(os.WTERMSIG(status), kind)
+        return self._failure(kind, f"{what}: {how(status, lingered)}")
 
     def _failure(self, kind: FailureKind, message: str) -> SandboxError:
         """The failure to raise; the episode's worker is ended."""
