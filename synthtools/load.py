@@ -22,7 +22,7 @@ def load_domain(name_or_path: str | Path, *, surface: Surface | None = None) -> 
     if entry is None and not path.is_file():
         close = get_close_matches(str(name_or_path), catalog(), n=1)
         raise ValueError(f"{name_or_path}: neither a blueprint file nor a domain of the catalogue{f'; did you mean {close[0]}?' if close else ''}")
-    return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "", surface)
+    return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "train", surface)
 
 
 def source_length(name_or_path: str | Path) -> int:
@@ -35,7 +35,6 @@ def source_length(name_or_path: str | Path) -> int:
 @cache
 def _load(path: str, _modified: int, split: str, surface: Surface | None) -> Domain:
     text = Path(path).read_text(encoding="utf-8")
-    if not split:
-        named = text.partition("field:")[2].partition("\n")[0].strip()
-        split = splits().get(named, "train")
-    return compiled(text, path, split=split, surface=surface)
+    domain = compiled(text, path, split=split, surface=surface)
+    true = splits().get(domain.field, "train")
+    return domain if true == split else compiled(text, path, split=true, surface=surface)
