@@ -132,7 +132,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "task changed": (first_task(lambda task: task.update(request="Do nothing.")), "not those of the manifest's digest"),
     "a goal loosened": (first_task(lambda task: task["goal"].append({"changes": [], "outcome": "done", "about": ""})), "manifest's digest"),
     "the digest changed": (manifest(lambda data: data.update(digest="0" * 64)), "not those of the manifest's digest"),
-    "a surface with a key too many": (in_manifest(lambda told: told["surface"].update(x=1)), "manifest.json: not the manifest of a pack (domains.tool"),
+    "a surface with a key too many": (
+        in_manifest(lambda told: told["surface"].update(x=1)),
+        "manifest.json: not the manifest of a pack (domains.tool",
+    ),
     "a surface of the wrong type": (in_manifest(lambda told: told["surface"].update(page_size="ten")), "domains.tool_shed.surface"),
     "no split": (in_manifest(lambda told: told.pop("split")), "domains.tool_shed.split: Field required"),
     "another split": (in_manifest(lambda told: told.update(split="exam")), "domains.tool_shed.split"),
@@ -142,7 +145,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a difficulty in words": (first_task(lambda task: task.update(difficulty="hard")), "tasks.jsonl:1: not a task (difficulty: "),
     "a call without a name": (first_task(lambda task: task["solution"][0].update(name=7)), "tasks.jsonl:1: not a task (solution.0.name: "),
     "no solution": (first_task(lambda task: task.update(solution=[])), "tasks.jsonl:1: not a task (solution: "),
-    "a reference to nothing": (first_task(lambda task: task["solution"][0]["arguments"].update(x={"$from": "a", "at": []})), "tasks.jsonl:1: not a task"),
+    "a reference to nothing": (
+        first_task(lambda task: task["solution"][0]["arguments"].update(x={"$from": "a", "at": []})),
+        "tasks.jsonl:1: not a task",
+    ),
     "a world in words": (first_task(lambda task: task["start"].update(world="x")), "tasks.jsonl:1: not a task (start.world: "),
     "bad base64": (first_task(lambda task: task["start"].update(delta="!!!")), "tasks.jsonl:1: not a task (start.delta: "),
     "a line that is a list": (rewrite("tasks.jsonl", lambda text: "[]\n" + text.partition("\n")[2]), "tasks.jsonl:1: not a task"),
