@@ -61,13 +61,14 @@ def invoke(arguments: Sequence[str]) -> int:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
+    from agents.lock import Locked
     from agents.run import RunError
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
     from synthtools.pack import PackError
     from synthtools.sandbox.engine import EngineError
 
-    return (BadInput, BlueprintError, EngineError, PackError, RunError, Untrusted)
+    return (BadInput, BlueprintError, EngineError, Locked, PackError, RunError, Untrusted)
 
 
 def _complain(message: str, status: int) -> int:

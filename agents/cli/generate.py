@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +46,7 @@ def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: i
     from synthtools.codec import task_from_json, task_to_json
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
     from synthtools.pack import save_pack
+    from synthtools.replacing import new_part
 
     sources = names or list(catalog())
     strangers = [name for name in sources if name not in catalog() and not Path(name).is_file()]
@@ -62,9 +63,13 @@ def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: i
 
         update(0, each * len(sources))
         made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), progress=tell)
-    part = out.parent / f".{out.name}.{os.getpid()}"
-    pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
-    if out.is_dir():
-        out.rmdir()
-    part.rename(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = new_part(out)
+    try:
+        pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
+        part.rename(out)
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be written ({error.strerror}); another process may have made it meanwhile: give a new folder") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return replace(pack, tasks=tuple(task_from_json(task_to_json(task)) for task in pack.tasks))
