@@ -77,7 +77,8 @@ class OutOfBudget(Exception):
 
 def reply_of(observation: str) -> str:
     """What the user said, from the result of `respond`; the result itself when that came to an error."""
-    return str(orjson.loads(observation).get("reply", observation))
+    result = orjson.loads(observation)
+    return str(result.get("reply", observation)) if isinstance(result, dict) else observation
 
 
 def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") -> ToolCall:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from agents.agent import finish_call
+from envs.users import RESPOND
 from synthtools.goal import Change, Changes, Ending
 from synthtools.tool import ToolCall, ToolResult
 
@@ -60,6 +62,30 @@ class Trajectory:
     def errors(self) -> int:
         """How many of its calls failed."""
         return sum(step.result.error is not None for step in self.steps)
+
+
+def turn_fault(steps: Sequence[Step]) -> str:
+    """What cannot be so in how the steps make turns and in what is said beside them; empty when all can."""
+    before = -1
+    for number, step in enumerate(steps):
+        if (type(step.turn), type(step.text), type(step.tokens), type(step.spoken)) != (int, str, int, bool):
+            return f"step {number}: turn, text, tokens or spoken is of another type"
+        first = step.turn != before
+        if step.turn != before + first:
+            return f"step {number} is of turn {step.turn}, after turn {before}"
+        if step.tokens < 0 or (not first and (step.text or step.tokens)):
+            return f"step {number}: text and tokens belong to a turn's first step, and tokens are not below zero"
+        alone = first and (number + 1 == len(steps) or steps[number + 1].turn != step.turn)
+        if step.spoken and not (alone and _says(step.call, step.text)):
+            return f"step {number} is not what text alone stands for"
+        before = step.turn
+    return ""
+
+
+def _says(call: ToolCall, text: str) -> bool:
+    if call.name == RESPOND.name:
+        return call.arguments == {"text": text}
+    return call == finish_call(text)
 
 
 def dump_trajectory(trajectory: Trajectory) -> bytes:

@@ -27,7 +27,7 @@ def load_domain(name_or_path: str | Path, *, surface: Surface | None = None) -> 
         close = get_close_matches(str(name_or_path), catalog(), n=1)
         mend = f"did you mean {close[0]}?" if close else "`synthtools catalog` lists what there is"
         raise UnknownDomain(f"{name_or_path}: is no subdomain of the catalogue and no blueprint file; {mend}")
-    return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "", surface)
+    return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "train", surface)
 
 
 def source_file(name_or_path: str | Path) -> Path:
@@ -45,7 +45,6 @@ def source_length(name_or_path: str | Path) -> int:
 @cache
 def _load(path: str, _modified: int, split: str, surface: Surface | None) -> Domain:
     text = Path(path).read_text(encoding="utf-8")
-    if not split:
-        named = text.partition("field:")[2].partition("\n")[0].strip()
-        split = splits().get(named, "train")
-    return compiled(text, path, split=split, surface=surface)
+    domain = compiled(text, path, split=split, surface=surface)
+    true = splits().get(domain.field, "train")
+    return domain if true == split else compiled(text, path, split=true, surface=surface)

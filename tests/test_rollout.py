@@ -12,7 +12,8 @@ import pytest
 
 from agents.agent import SCRIPTED, scripted
 from agents.dataset import export
-from agents.rollout import GIVE_UP, Plan, Summary, rollout
+from agents.player import GIVE_UP
+from agents.rollout import Plan, Summary, rollout
 from agents.run import RunError, Stored
 from packs import frail, small_pack
 from synthtools.pack import load_pack

@@ -110,6 +110,7 @@ def _disk_errors() -> tuple[type[Exception], ...]:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
+    from agents.lock import Locked
     from agents.run import RunError
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
@@ -117,7 +118,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from synthtools.pack import PackError
     from synthtools.sandbox.engine import EngineError
 
-    return (BadInput, BlueprintError, EngineError, PackError, RunError, UnknownDomain, Untrusted)
+    return (BadInput, BlueprintError, EngineError, Locked, PackError, RunError, UnknownDomain, Untrusted)
 
 
 def _complain(message: str, status: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -66,6 +66,7 @@ def make_pack(out: Path, sources: Sequence[str], tasks_per_domain: int | None, s
     from synthtools.codec import task_from_json, task_to_json
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
     from synthtools.pack import save_pack
+    from synthtools.replacing import new_part
 
     each = tasks_per_domain or TASKS_PER_DOMAIN
     with progress("tasks") as update:
@@ -78,12 +79,20 @@ def make_pack(out: Path, sources: Sequence[str], tasks_per_domain: int | None, s
 
         update(0, each * len(sources))
         made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), progress=tell)
-    part = out.parent / f".{out.name}.{os.getpid()}"
+    part = new_part(out)
     try:
         pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
-        if out.is_dir():
-            out.rmdir()
-        part.rename(out)
+        put(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return replace(pack, tasks=tuple(task_from_json(task_to_json(task)) for task in pack.tasks))
+
+
+def put(part: Path, out: Path) -> None:
+    """Give a finished folder its name; BadInput where something has come there meanwhile."""
+    try:
+        part.rename(out)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise BadInput(f"{out}: another process has made it meanwhile; give a new folder as --out") from None

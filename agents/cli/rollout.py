@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +14,7 @@ from agents.cli.results import print_results, results_json
 if TYPE_CHECKING:
     from agents.rollout import Plan, Summary
     from agents.summary import Results
+    from synthtools.pack import Pack
 
 MANIFEST = "manifest.json"
 """The file that makes a folder a pack."""
@@ -37,11 +37,14 @@ def rollout(
     """Roll out agents over a pack; the same command goes on with a run that was stopped."""
     from agents.agent import SCRIPTED
     from agents.cli.maker import make_maker
+    from agents.lock import lock
     from agents.rollout import Plan
-    from synthtools.pack import load_pack
 
-    makers = tuple(make_maker(spec, worker_count(workers)) for spec in agent or SCRIPTED)
-    summary, figures = roll(Plan(load_pack(adopt_pack(pack, out)), makers, trials, seed, backend=backend), out, workers)
+    makers = tuple(make_maker(spec) for spec in agent or SCRIPTED)
+    source = find_pack(pack)
+    make_folder(out)
+    with lock(out) as held:
+        summary, figures = roll(Plan(adopt_pack(source, out), makers, trials, seed, backend=backend), out, workers, held)
     if as_json:
         print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
     else:
@@ -49,21 +52,21 @@ def rollout(
     complain(summary, out)
 
 
-def roll(plan: Plan, out: Path, workers: int) -> tuple[Summary, Results]:
-    """Roll out with a bar on stderr, and count."""
+def roll(plan: Plan, out: Path, workers: int, held: IO[bytes]) -> tuple[Summary, Results]:
+    """Roll out with a bar on stderr in a folder whose lock is held, and count."""
     from agents.rollout import rollout as roll_out
     from agents.run import Stored
     from agents.summary import results
 
     with progress("rollouts") as update:
-        summary = roll_out(plan, out, workers=worker_count(workers), progress=update)
+        summary = roll_out(plan, out, workers=worker_count(workers), progress=update, held=held)
     with Stored(out) as run:
         return summary, results(run)
 
 
 def complain(summary: Summary, out: Path) -> None:
     """Fail when episodes were lost or not begun, and say what was most often the reason."""
-    from agents.rollout import GIVE_UP
+    from agents.player import GIVE_UP
     from agents.run import Stored
 
     if summary.failures:
@@ -76,18 +79,26 @@ def complain(summary: Summary, out: Path) -> None:
         raise Failed(f"the budget is spent: {summary.skipped} episodes were not begun; the same command with more goes on from here")
 
 
-def adopt_pack(pack: Path, out: Path) -> Path:
-    """The run folder's own copy of the pack, made whole or not at all; BadInput when it has one of another pack."""
+def find_pack(pack: Path) -> Path:
+    """The folder with the manifest; BadInput where there is none."""
     source = pack if (pack / MANIFEST).is_file() else pack / "pack"
-    own = out / "pack"
     if not (source / MANIFEST).is_file():
         raise BadInput(f"{pack}: no pack here; write one with `synthtools generate --out {pack}`")
+    return source
+
+
+def adopt_pack(source: Path, out: Path) -> Pack:
+    """The pack, of which the run folder (whose lock is held) gets its own copy, whole or not at all; BadInput when it has one of another."""
+    from synthtools.pack import load_pack
+    from synthtools.replacing import new_part
+
+    own = out / "pack"
     if (own / MANIFEST).is_file():
         if (own / MANIFEST).read_bytes() != (source / MANIFEST).read_bytes():
-            raise BadInput(f"{out}: this run was made with another pack than {pack}; give that one to go on with it, or another --out")
-        return own
-    make_folder(out)
-    part = out / f".pack.{os.getpid()}"
+            raise BadInput(f"{out}: this run was made with another pack than {source}; give that one to go on with it, or another --out")
+        return load_pack(own)
+    pack = load_pack(source)
+    part = new_part(own)
     try:
         for file in (path for path in source.rglob("*") if path.is_file()):
             target = part / file.relative_to(source)
@@ -96,4 +107,4 @@ def adopt_pack(pack: Path, out: Path) -> Path:
         part.rename(own)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return own
+    return pack

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
     from agents.dataset import Exported
+    from agents.rollout import Plan
     from agents.summary import Results
     from synthtools.backends import BackendName
     from synthtools.domain import Domain
@@ -39,11 +40,8 @@ def run(
 
     Killed at any moment, the same command goes on where it was.
     """
-    from agents.agent import SCRIPTED, scripted
-    from agents.rollout import Plan
     from agents.run import claim
     from synthtools.generate import TASKS_PER_DOMAIN
-    from synthtools.pack import load_pack
 
     begun = time.monotonic()
     each = tasks_per_domain or TASKS_PER_DOMAIN
@@ -51,14 +49,14 @@ def run(
     digests = {name: domain.digest for name, domain in sources.items()}
     make_folder(out)
     refuse_changed(out, digests)
-    claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or [], "sources": digests})
-    pack = load_pack(out / "pack") if (out / "pack").is_dir() else make_pack(out / "pack", list(sources), each, seed, workers)
-    findings = audit_findings(out / "audit.json", pack, sources, workers, backend)
-    summary, figures = roll(Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed, backend=backend), out, workers)
-    exported = write_export(out, pack, out / "export")
+    with claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or [], "sources": digests}) as held:
+        pack = grown_pack(out / "pack", list(sources), each, seed, workers)
+        findings = audit_findings(out / "audit.json", pack, sources, workers, backend)
+        summary, figures = roll(_plan(pack, seed, backend), out, workers, held)
+        exported = write_export(out, pack, out / "export")
     seconds = round(time.monotonic() - begun, 1)
     if as_json:
-        print_json({**run_json(pack, figures, exported), "audit_failures": findings["failures"], "seconds": seconds})
+        print_json({**run_json(pack, figures, exported), "audit": findings["audit"], "audit_failures": findings["failures"], "seconds": seconds})
     else:
         print_made(pack, each)
         print_run(out, pack, findings, figures, exported)
@@ -66,31 +64,53 @@ def run(
     complain(summary, out)
     if findings["failures"] or figures.verdicts:
         invalid = sum(figures.verdicts.values())
-        raise Failed(f"{counted(findings['failures'], 'finding')} of the audit and {invalid} trajectories that are not valid in {out}")
+        raise Failed(f"{counted(findings['failures'], 'finding')} of the quick audit and {invalid} trajectories that are not valid in {out}")
 
 
 def refuse_changed(out: Path, digests: Mapping[str, str]) -> None:
     """BadInput where a blueprint is no longer the one that the run in this folder was made from."""
-    path = out / "run.json"
-    earlier = orjson.loads(path.read_bytes()).get("sources", {}) if path.is_file() else {}
+    earlier = _earlier(out / "run.json").get("sources", {})
     changed = [name for name, digest in digests.items() if earlier.get(name, digest) != digest]
     if changed:
         raise BadInput(f"{changed[0]} changed since this run was made; give another --out")
 
 
+def _plan(pack: Pack, seed: int, backend: BackendName | None) -> Plan:
+    from agents.agent import SCRIPTED, scripted
+    from agents.rollout import Plan
+
+    return Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed, backend=backend)
+
+
+def grown_pack(folder: Path, sources: Sequence[str], each: int, seed: int, workers: int) -> Pack:
+    """The pack that is there from an earlier attempt, or a new one."""
+    from synthtools.pack import load_pack
+
+    return load_pack(folder) if folder.is_dir() else make_pack(folder, sources, each, seed, workers)
+
+
 def audit_findings(path: Path, pack: Pack, sources: Mapping[str, Domain], workers: int, backend: BackendName | None = None) -> dict[str, Any]:
-    """The audit of the pack's domains, from the file of an earlier attempt where there is one."""
+    """The quick audit of the pack's domains, from the file of an earlier attempt where there is one of this pack."""
     from synthtools.load import source_file
     from synthtools.replacing import replacing
 
-    if path.is_file():
-        earlier: dict[str, Any] = orjson.loads(path.read_bytes())
+    earlier = _earlier(path)
+    if (earlier.get("pack"), earlier.get("audit")) == (pack.digest, "quick"):
         return earlier
     places = {domain.name: tool_places(domain, source_file(name)) for name, domain in sources.items()}
-    made = audit_json(audit_all(list(pack.domains.values()), workers, thorough=False, backend=backend), places)
+    reports = audit_all(list(pack.domains.values()), workers, thorough=False, backend=backend)
+    made = {**audit_json(reports, places), "pack": pack.digest, "audit": "quick"}
     with replacing(path) as file:
         file.write(orjson.dumps(made, option=orjson.OPT_INDENT_2))
     return made
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def run_json(pack: Pack, figures: Results, exported: Exported) -> dict[str, Any]:
