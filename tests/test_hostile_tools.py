@@ -32,6 +32,7 @@ from synthtools.load import load_domain
 from synthtools.sandbox import DockerBackend, Limits, Pool, SandboxError, frames, wire
 from synthtools.sandbox.container import Container
 from synthtools.sandbox.engine import LABEL
+from synthtools.sandbox.owner import process_of
 from synthtools.task import SolutionStep, Task
 from synthtools.tool import ToolCall, ToolResult
 from synthtools.toolkit.load import domain_of
@@ -85,8 +86,7 @@ def pool(domain: Domain) -> Iterator[Pool]:
     assert not engine().client.api.diff(container.id)
     assert resident() - before < 60_000
     made.close()
-    mine = str(os.getpid())
-    assert [c for c in engine().containers() if c.labels[f"{LABEL}.owner"].split(":")[1] == mine and c.id == container.id] == []
+    assert container.id not in owned(os.getpid())
     assert not any(Path(tempfile.gettempdir()).glob(f"st-*/{container.id}"))
 
 
@@ -366,7 +366,7 @@ def test_43_a_client_killed_in_the_middle_of_a_deaf_call(pool: Pool) -> None:
 
 def owned(pid: int) -> list[str]:
     """Containers of a process."""
-    return [str(c.id) for c in engine().containers() if c.labels[f"{LABEL}.owner"].split(":")[1] == str(pid)]
+    return [str(c.id) for c in engine().containers() if process_of(c.labels[f"{LABEL}.owner"]) == pid]
 
 
 def test_44_a_container_removed_in_the_middle_of_a_call(domain: Domain, pool: Pool) -> None:

@@ -107,9 +107,7 @@ class Container:
             user=settings.pop("user"),
             hostname=settings.pop("hostname"),
             labels=settings.pop("labels"),
-            host_config=self.engine.client.api.create_host_config(
-                **{**settings, "pids_limit": settings["pids_limit"], "nano_cpus": settings["nano_cpus"]}
-            ),
+            host_config=self.engine.client.api.create_host_config(**settings),
         )
         self.id = str(made["Id"])
         self._attach()

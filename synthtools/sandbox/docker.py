@@ -35,6 +35,7 @@ class DockerBackend:
         """Raises EngineError where there is no engine to use."""
         self.domain = domain
         self.pool = pool or shared_pool()
+        self._process = os.getpid()
         self._container: Container | None = None
         self._link: socket.socket | None = None
         self._worker = 0
@@ -46,6 +47,8 @@ class DockerBackend:
         """Begin at a start, or go on from a mid-episode snapshot, in a fresh worker. Raises ValueError for another domain's."""
         if start.domain != self.domain.digest:
             raise ValueError(f"a snapshot of another domain, or of another version of {self.domain.name}")
+        if self._process != os.getpid():
+            raise SandboxError("lost", "this backend belongs to the process that forked; open another")
         self.close()
         self._open(start.world)
         setup, counters = list(start.setup), [tuple(counter) for counter in start.counters]
@@ -106,7 +109,7 @@ class DockerBackend:
         """End the episode's worker; may be called twice."""
         if self._link is not None:
             self._link.close()
-        if self._container is not None:
+        if self._container is not None and self._process == os.getpid():
             self._container.release(self._worker)
         self._link = self._container = self._ahead = None
 
@@ -119,8 +122,8 @@ class DockerBackend:
         return self._take(number, time.monotonic() + (seconds or self.pool.limits.call_seconds))
 
     def _post(self, order: str, *arguments: Any) -> int:
-        if self._link is None:
-            raise SandboxError("lost", "no episode is running: reset first")
+        if self._link is None or self._process != os.getpid():
+            raise SandboxError("lost", "no episode is running in this process: reset first")
         number = next(self._numbers)
         deadline = time.monotonic() + self.pool.limits.call_seconds
         try:

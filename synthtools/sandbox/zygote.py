@@ -163,6 +163,7 @@ class Zygote:
         """The life of a forked worker; it never returns."""
         code, link = 1, connection
         try:
+            gc.enable()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             link = link if link is not None else connect(token)
