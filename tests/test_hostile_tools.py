@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,20 +13,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import engine
+from envs import ToolEnv
+from envs.worlds import worlds_of
 from synthtools.backend import Snapshot
 from synthtools.domain import Domain, ToolkitCode
+from synthtools.goal import Alternative, Answer, Goal
 from synthtools.load import load_domain
 from synthtools.sandbox import DockerBackend, Limits, Pool, SandboxError, frames, wire
 from synthtools.sandbox.container import Container
 from synthtools.sandbox.engine import LABEL
+from synthtools.sandbox.owner import process_of
+from synthtools.task import SolutionStep, Task
 from synthtools.tool import ToolCall, ToolResult
 from synthtools.toolkit.load import domain_of
 
@@ -78,8 +86,7 @@ def pool(domain: Domain) -> Iterator[Pool]:
     assert not engine().client.api.diff(container.id)
     assert resident() - before < 60_000
     made.close()
-    mine = str(os.getpid())
-    assert [c for c in engine().containers() if c.labels[f"{LABEL}.owner"].split(":")[1] == mine and c.id == container.id] == []
+    assert container.id not in owned(os.getpid())
     assert not any(Path(tempfile.gettempdir()).glob(f"st-*/{container.id}"))
 
 
@@ -92,14 +99,48 @@ def attack(backend: DockerBackend, name: str, argument: str = "") -> str:
     return said
 
 
+def outcome(backend: DockerBackend, *calls: ToolCall) -> ToolResult | SandboxError:
+    """The last result, or the failure on the way to it."""
+    try:
+        return [backend.call(call) for call in calls][-1]
+    except SandboxError as error:
+        return error
+
+
+def attacking(name: str) -> ToolCall:
+    """The call of an attack."""
+    return ToolCall("attack", {"name": name})
+
+
+PING = ToolCall("ping", {})
+
 BLOCKED = {
-    "1 fork bomb": "fork_bomb", "2 thread bomb": "thread_bomb", "7 disk": "fill_disk", "8 inodes": "fill_inodes", "9 one huge file": "one_huge_file",
-    "10 writing elsewhere": "write_elsewhere", "11 output flood": "flood", "16 network": "network", "17 odd sockets": "odd_sockets",
-    "18 abstract sockets": "abstract_sockets", "19 the engine's sockets": "engine_sockets", "20 namespaces": "namespaces", "21 privileges": "privileges",
-    "23 killing others": "kill_all", "24 kernel calls": "kernel_calls", "25 other programs": "programs", "28 descriptors": "descriptors",
-    "30 symlinks": "symlinks", "31 the shared socket": "replace_the_link", "37 proc and sys": "proc_writes", "38 limits": "raise_limits",
-    "40 SQL": "sql", "42 grandchildren": "grandchild", "45 hard links": "links", "46 machine code": "native_execve",
-}  # fmt: skip
+    "1 fork bomb": "fork_bomb",
+    "2 thread bomb": "thread_bomb",
+    "7 disk": "fill_disk",
+    "8 inodes": "fill_inodes",
+    "9 one huge file": "one_huge_file",
+    "10 writing elsewhere": "write_elsewhere",
+    "11 output flood": "flood",
+    "16 network": "network",
+    "17 odd sockets": "odd_sockets",
+    "18 abstract sockets": "abstract_sockets",
+    "19 the engine's sockets": "engine_sockets",
+    "20 namespaces": "namespaces",
+    "21 privileges": "privileges",
+    "23 killing others": "kill_all",
+    "24 kernel calls": "kernel_calls",
+    "25 other programs": "programs",
+    "28 descriptors": "descriptors",
+    "30 symlinks": "symlinks",
+    "31 the shared socket": "replace_the_link",
+    "37 proc and sys": "proc_writes",
+    "38 limits": "raise_limits",
+    "40 SQL": "sql",
+    "42 grandchildren": "grandchild",
+    "45 hard links": "links",
+    "46 machine code": "native_execve",
+}
 """Row → the attack, which must find every way blocked."""
 
 
@@ -113,18 +154,39 @@ def test_it_is_blocked(row: str, domain: Domain, pool: Pool) -> None:
 
 
 ENDED = {
-    "3 memory bomb": ("memory_bomb", "memory"), "4 loop": ("loop", "timeout"), "5 deaf sleeper": ("deaf_sleeper", "timeout"),
-    "6 regex": ("regex", "timeout"), "6 power": ("power", "timeout memory"), "13 every descriptor": ("every_descriptor", "protocol"),
-    "14 old number": ("old_number", "protocol"), "14 huge frame": ("huge_frame", "protocol"), "14 not JSON": ("not_json", "protocol"),
-    "14 deep JSON": ("deep_json", "protocol"), "15 forged exception": ("forged_exception", "protocol"), "26 segfault": ("segfault", "crashed"),
-    "26 abort": ("abort", "crashed"), "26 leave": ("leave", "crashed"), "26 kill itself": ("kill_itself", "memory crashed"), "27 core dump": ("core", "crashed"),
-    "29 zlib bomb": ("zlib_bomb", "memory timeout"), "29 JSON bomb": ("json_bomb", "tool crashed"), "29 nested lists": ("pickle_bomb", "memory timeout"),
-    "40 SQL loop": ("sql_loop", "timeout"), "41 slow drip": ("drip", "timeout protocol"), "47 closed link": ("close_the_link", "crashed"),
-    "48 rerouted link": ("reroute_the_link", "timeout crashed"), "49 stopped by itself": ("stop_itself", "timeout"), "50 error that has no words": ("odd_error", "tool crashed"),
-    "51 endless error": ("long_error", "tool memory"), "52 polite exit": ("leave_politely", "tool"), "53 interrupt": ("interrupt", "tool crashed"),
-    "54 32-bit calls": ("native_32_bit", "crashed"), "55 everything at once": ("everything_at_once", "memory crashed tool timeout"),
+    "3 memory bomb": ("memory_bomb", "memory"),
+    "4 loop": ("loop", "timeout"),
+    "5 deaf sleeper": ("deaf_sleeper", "timeout"),
+    "6 regex": ("regex", "timeout"),
+    "6 power": ("power", "timeout memory"),
+    "13 every descriptor": ("every_descriptor", "protocol"),
+    "14 old number": ("old_number", "protocol"),
+    "14 huge frame": ("huge_frame", "protocol"),
+    "14 not JSON": ("not_json", "protocol"),
+    "14 deep JSON": ("deep_json", "protocol"),
+    "15 forged exception": ("forged_exception", "protocol"),
+    "26 segfault": ("segfault", "crashed"),
+    "26 abort": ("abort", "crashed"),
+    "26 leave": ("leave", "crashed"),
+    "26 kill itself": ("kill_itself", "memory crashed"),
+    "27 core dump": ("core", "crashed"),
+    "29 zlib bomb": ("zlib_bomb", "memory timeout"),
+    "29 JSON bomb": ("json_bomb", "tool crashed"),
+    "29 nested lists": ("nested_lists", "memory timeout"),
+    "40 SQL loop": ("sql_loop", "timeout"),
+    "41 slow drip": ("drip", "timeout protocol"),
+    "47 closed link": ("close_the_link", "crashed"),
+    "48 rerouted link": ("reroute_the_link", "timeout crashed protocol"),
+    "49 stopped by itself": ("stop_itself", "timeout"),
+    "50 error that has no words": ("odd_error", "tool crashed"),
+    "51 endless error": ("long_error", "tool memory"),
+    "52 polite exit": ("leave_politely", "tool"),
+    "53 interrupt": ("interrupt", "tool crashed"),
+    "54 32-bit calls": ("native_32_bit", "crashed"),
+    "55 everything at once": ("everything_at_once", "memory crashed tool timeout protocol"),
+    "46 x32 numbers": ("native_x32", "crashed"),
     "56 early answer": ("lie_and_run", "timeout protocol"),
-}  # fmt: skip
+}
 """Row → the attack, and the kinds of failure of which it must end in one."""
 
 
@@ -133,15 +195,14 @@ def test_it_comes_to_a_typed_end(row: str, domain: Domain, pool: Pool) -> None:
     """The call, or at the latest the next one, is one SandboxError of a kind that says what happened, in one short line."""
     name, kinds = ENDED[row]
     backend, begun = start(domain, pool), time.monotonic()
-    with pytest.raises(SandboxError) as error:
-        backend.call(ToolCall("attack", {"name": name}))
-        backend.call(ToolCall("ping", {}))
-    assert error.value.kind in kinds.split()
-    assert len(str(error.value)) < 400
-    assert "\n" not in str(error.value)
+    failure = outcome(backend, attacking(name), PING)
+    assert isinstance(failure, SandboxError)
+    assert failure.kind in kinds.split()
+    assert len(str(failure)) < 400
+    assert "\n" not in str(failure)
     assert time.monotonic() - begun < 3 * SECONDS + 4
     with pytest.raises(SandboxError, match="reset first"):
-        backend.call(ToolCall("ping", {}))
+        backend.call(PING)
 
 
 def test_12_a_printed_reply_is_no_reply(domain: Domain, pool: Pool) -> None:
@@ -151,19 +212,18 @@ def test_12_a_printed_reply_is_no_reply(domain: Domain, pool: Pool) -> None:
     assert attack(backend, "print_a_reply") == "real"
 
 
-@given(st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.booleans() | st.integers() | st.text() | st.floats(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)).map(lambda v: json.dumps(v).encode())))
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text() | st.floats(), lambda s: st.lists(s) | st.dictionaries(st.text(), s))
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_14_whatever_comes_out_is_read_or_refused(payload: bytes) -> None:
     """Any bytes at all, read as any kind of answer: a value of the right type, or Garbled; nothing else is raised."""
     domain = load_domain("marina_berths")
-    try:
-        answer = frames.unpack_answer(payload)
-    except frames.Garbled:
-        return
-    for read in (wire.result, wire.report, wire.description, lambda a: wire.snapshot(a, domain.digest), lambda a: wire.changes(a, domain), lambda a: wire.results(a, 1)):
-        try:
-            read(answer)
-        except frames.Garbled:
-            continue
+    readers: list[Callable[[Any], object]] = [wire.result, wire.report, wire.description, partial(wire.results, count=1)]
+    readers += [partial(wire.snapshot, digest=domain.digest), partial(wire.changes, domain=domain)]
+    for read in readers:
+        with contextlib.suppress(frames.Garbled):
+            read(frames.unpack_answer(payload))
 
 
 def test_22_another_episode_cannot_be_spied_on(domain: Domain, pool: Pool) -> None:
@@ -189,12 +249,11 @@ def test_23_siblings_live_on(domain: Domain, pool: Pool) -> None:
 def test_32_what_is_patched_stays_in_its_episode(domain: Domain, pool: Pool) -> None:
     """Poisoned modules, builtins, traces and collector hooks are gone with the episode, also when the same backend is reset."""
     backend = start(domain, pool)
-    try:
-        attack(backend, "poison")
-    except SandboxError as error:
-        assert error.kind in ("crashed", "tool", "protocol")
+    poisoned = outcome(backend, attacking("poison"))
+    assert isinstance(poisoned, ToolResult) or poisoned.kind in ("crashed", "tool", "protocol", "timeout")
     backend.reset(Snapshot(domain.digest, 0))
     assert attack(backend, "is_poisoned") == "clean"
+    backend.close()
 
 
 def test_33_nothing_of_another_episode_is_found(domain: Domain, pool: Pool) -> None:
@@ -206,19 +265,28 @@ def test_33_nothing_of_another_episode_is_found(domain: Domain, pool: Pool) -> N
     assert attack(start(domain, pool), "search", "canary-planted") == "nothing"
 
 
-def test_34_goals_never_enter(domain: Domain, pool: Pool) -> None:
-    """A word of the goal, searched for in the memory of every process of the container, by the host: it is not there; a word of a call is."""
-    word, sent = f"goal-{time.time_ns()}", f"sent-{time.time_ns()}"
-    backend = start(domain, pool)
-    goal = {"answer": word}
-    backend.call(ToolCall("attack", {"name": "is_poisoned", "argument": ""}))
-    backend.call(ToolCall("attack", {"name": sent}) if False else ToolCall("no_such_tool", {"x": sent}))
-    listed = engine().client.api.top(pool.container(domain).id, ps_args="-o pid")["Processes"]
+def test_34_goals_never_enter(domain: Domain) -> None:
+    """Words of a request, a goal and a solution, searched for by the host in the memory of every process of the container: none; one of a call is."""
     if os.getuid() != 0:
         pytest.skip("only root may read the memory of the container's processes")
-    found = [holds(int(pid), [goal["answer"], sent]) for (pid,) in listed]
-    assert not any(goal_found for goal_found, _ in found)
-    assert any(sent_found for _, sent_found in found)
+    asked, right, sent = (f"{word}-{time.time_ns()}" for word in ("asked", "right", "sent"))
+    finish = SolutionStep("finish", {"outcome": "done", "answer": right})
+    task = Task("hostile/0", domain.name, "Custom", "train", "question", 1, Snapshot(domain.digest, 0), (), asked, _goal(right), (finish,))
+    env = ToolEnv(worlds_of([task], {domain.name: domain}), backend="docker")
+    env.reset(options={"task": task})
+    env.step(ToolCall("no_such_tool", {"x": sent}))
+    assert isinstance(env.backend, DockerBackend)
+    listed = engine().client.api.top(env.backend.pool.container(domain).id, ps_args="-o pid")["Processes"]
+    found = [holds(int(pid), [asked, right, sent]) for (pid,) in listed]
+    assert [any(column) for column in zip(*found, strict=True)] == [False, False, True]
+    assert env.step(ToolCall("finish", {"outcome": "done", "answer": right}))[1] == 1.0
+    found = [holds(int(pid), [asked, right]) for (pid,) in listed]
+    assert [any(column) for column in zip(*found, strict=True)] == [False, False]
+    env.close()
+
+
+def _goal(answer: str) -> Goal:
+    return Goal((Alternative((), answer=Answer("word", answer)),))
 
 
 def holds(pid: int, words: list[str]) -> list[bool]:
@@ -298,7 +366,7 @@ def test_43_a_client_killed_in_the_middle_of_a_deaf_call(pool: Pool) -> None:
 
 def owned(pid: int) -> list[str]:
     """Containers of a process."""
-    return [str(c.id) for c in engine().containers() if c.labels[f"{LABEL}.owner"].split(":")[1] == str(pid)]
+    return [str(c.id) for c in engine().containers() if process_of(c.labels[f"{LABEL}.owner"]) == pid]
 
 
 def test_44_a_container_removed_in_the_middle_of_a_call(domain: Domain, pool: Pool) -> None:
@@ -316,21 +384,17 @@ def test_44_a_container_removed_in_the_middle_of_a_call(domain: Domain, pool: Po
 
 def test_57_a_huge_result_is_the_agents_limit(domain: Domain, pool: Pool) -> None:
     """A hundred megabytes come back as `limit`, or end the worker for want of memory; the host never holds them."""
-    backend = start(domain, pool)
-    try:
-        result = backend.call(ToolCall("attack", {"name": "huge_result"}))
-        assert result.error == "limit"
-    except SandboxError as error:
-        assert error.kind == "memory"
+    result = outcome(start(domain, pool), attacking("huge_result"))
+    assert result.error == "limit" if isinstance(result, ToolResult) else result.kind in ("memory", "crashed")
 
 
 def test_58_a_swollen_state_is_not_carried_out(domain: Domain, pool: Pool) -> None:
     """A state of forty megabytes has a snapshot that no frame takes: a typed failure, and the host's memory is as it was."""
     backend = start(domain, pool)
-    with pytest.raises(SandboxError) as error:
-        backend.call(ToolCall("swell", {"megabytes": 40}))
-        backend.snapshot()
-    assert error.value.kind in ("memory", "protocol", "tool", "crashed", "timeout")
+    swollen = outcome(backend, ToolCall("swell", {"megabytes": 40}))
+    if isinstance(swollen, ToolResult):
+        with pytest.raises(SandboxError):
+            backend.snapshot()
 
 
 IMPORTS = {

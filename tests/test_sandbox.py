@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import http.server
 import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -24,6 +27,7 @@ from synthtools.sandbox import DockerBackend, Engine, EngineError, Limits, Pool,
 from synthtools.sandbox.container import Transport
 from synthtools.sandbox.engine import LABEL
 from synthtools.sandbox.image import ENTRYPOINT, runtime_image
+from synthtools.sandbox.owner import process_of
 from synthtools.tool import ToolCall, ToolResult
 
 docker = pytest.mark.docker
@@ -49,7 +53,7 @@ def begun(own: Pool) -> DockerBackend:
 
 def owned(owner: int) -> list[str]:
     """Containers of a process."""
-    return [str(c.id) for c in engine().containers() if c.labels[f"{LABEL}.owner"].split(":")[1] == str(owner)]
+    return [str(c.id) for c in engine().containers() if process_of(c.labels[f"{LABEL}.owner"]) == owner]
 
 
 @docker
@@ -191,14 +195,37 @@ def test_a_client_killed_leaves_nothing(transport: Transport) -> None:
 
 @docker
 def test_orphans_are_reaped_by_their_label(own_pool: Pool) -> None:
-    """A container whose owner is gone is removed; one whose owner lives is left alone."""
+    """A container whose owner is gone is removed; one whose owner lives, and one of another machine, are left alone."""
     living = own_pool.any_container()
     image = runtime_image(engine()).id
-    orphan = engine().client.containers.create(image, command=["socket"], labels={LABEL: "1", f"{LABEL}.owner": "another-boot:1:1"})
+
+    def made(owner: str) -> str:
+        return str(engine().client.containers.create(image, command=["socket"], labels={LABEL: "1", f"{LABEL}.owner": owner}).id)
+
+    orphan, strange = made(f"{socket.gethostname()}:another-boot:1:1"), made("another-machine:another-boot:1:1")
     assert reap(engine()) >= 1
     left = {str(c.id) for c in engine().containers()}
-    assert orphan.id not in left
-    assert living.id in left
+    engine().remove(strange)
+    assert orphan not in left
+    assert {living.id, strange} <= left
+
+
+@docker
+def test_a_forked_process_leaves_its_parents_containers_alone(own_pool: Pool) -> None:
+    """In the child the backend refuses, and its end, collections and clean-up do not reach the parent's episode."""
+    backend = begun(own_pool)
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        with contextlib.suppress(SandboxError):
+            refused = 1
+            backend.call(CALL)
+            refused = 0
+        backend.close()
+        own_pool.close()
+        os._exit(not refused)
+    assert os.waitpid(child, 0)[1] == 0
+    assert backend.call(CALL).error is None
 
 
 def told(monkeypatch: pytest.MonkeyPatch, host: str) -> str:
@@ -210,11 +237,13 @@ def told(monkeypatch: pytest.MonkeyPatch, host: str) -> str:
     return str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK drops a socket
 def test_no_engine_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Absent, not permitted, too old: each has its own line with the mend."""
     assert "there is no Docker engine at" in told(monkeypatch, f"unix://{tmp_path}/none.sock")
     with old_engine() as port:
         assert "20.10 or newer is needed" in told(monkeypatch, f"tcp://127.0.0.1:{port}")
+    gc.collect()
 
 
 class old_engine:  # noqa: N801 - a context manager

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Literal
 from synthtools.cache import code_version
 from synthtools.domain import ToolkitCode
 from synthtools.sandbox.engine import Engine, EngineError
+from synthtools.sandbox.source import source_digest
 
 if TYPE_CHECKING:
     from docker.models.images import Image as DockerImage
@@ -109,16 +110,8 @@ def toolkit_image(engine: Engine, base: str, code: ToolkitCode) -> str:
 
 def recipe_of(way: Way) -> str:
     """What goes into an image, as one short name: equal names are equal images."""
-    parts = [RECIPE, way, sys.version, sysconfig.get_platform(), code_version(), _package_digest(), *(_version(name) for name in _NEEDED)]
+    parts = [RECIPE, way, sys.version, sysconfig.get_platform(), code_version(), source_digest(), *(_version(name) for name in _NEEDED)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _package_digest() -> str:
-    digest = hashlib.sha256()
-    here = Path(__file__).parent.parent
-    for file in sorted(here.rglob("*.py")):
-        digest.update(file.relative_to(here).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def _version(name: str) -> str:
@@ -237,7 +230,7 @@ def _tar(root: Path) -> bytes:
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             entry.mtime = 0
-            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
+            entry.mode = 0o1777 if entry.name == "tmp" else 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
             if entry.isfile():
                 with path.open("rb") as file:
                     tar.addfile(entry, file)

@@ -41,6 +41,7 @@ class Pool:
         self._lock = threading.RLock()
         self._making: threading.Thread | None = None
         self._closed = False
+        self._process = os.getpid()
         reap(self.engine)
 
     def container(self, domain: Domain) -> Container:
@@ -109,7 +110,9 @@ class Pool:
             yield from [c for kept in (*self._containers.values(), self._spares) for c in kept if c.alive]
 
     def close(self) -> None:
-        """Kill and remove all of them; may be called twice."""
+        """Kill and remove all of them; may be called twice, and does nothing in a process that was forked since."""
+        if self._process != os.getpid():
+            return
         self._closed = True
         if self._making is not None:
             self._making.join()

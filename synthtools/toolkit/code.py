@@ -115,7 +115,9 @@ def _importing(folder: Path, code: ToolkitCode) -> Iterator[Any]:
 
 
 def _folder(code: ToolkitCode) -> Path:
-    """A folder of this process that holds the toolkit's files; removed when the process ends."""
+    """A folder that holds the toolkit's files: where they lie already, or one of this process, removed when the process ends."""
+    if code.folder:
+        return Path(code.folder)
     folder = _root(os.getpid()) / files_digest(code)[:24]
     if not folder.is_dir():
         part = Path(tempfile.mkdtemp(dir=folder.parent))

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synthtools.domain import ToolkitCode
@@ -56,6 +56,10 @@ def describe(code: ToolkitCode) -> dict[str, Any]:
     }
 
 
+def _content(code: ToolkitCode, path: str) -> bytes:
+    return (Path(code.folder) / path).read_bytes() if code.folder else code.files[path]
+
+
 def _tables(loaded: LoadedCode, worlds: int) -> list[SeenTable]:
     """The tables of the first start worlds; none where the state cannot be kept, which the audit finds and every reset says."""
     try:
@@ -85,5 +89,5 @@ def _policies(kind: type, code: ToolkitCode) -> dict[str, str]:
     if path:
         if path not in code.files:
             raise ToolkitError(f"{kind.__name__}.policy: there is no {path!r} beside the file")
-        policies[_snake(PurePosixPath(path).stem)] = code.files[path].decode("utf-8", "replace").strip()
+        policies[_snake(PurePosixPath(path).stem)] = _content(code, path).decode("utf-8", "replace").strip()
     return policies

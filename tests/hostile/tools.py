@@ -6,7 +6,6 @@ import gc
 import json
 import mmap
 import os
-import pickle
 import random
 import re
 import resource
@@ -184,7 +183,13 @@ def network() -> str:
 
 
 def odd_sockets() -> str:
-    kinds = ((socket.AF_INET, socket.SOCK_RAW, 1), (17, socket.SOCK_RAW, 3), (40, socket.SOCK_STREAM, 0), (16, socket.SOCK_RAW, 0), (38, socket.SOCK_SEQPACKET, 0))
+    kinds = (
+        (socket.AF_INET, socket.SOCK_RAW, 1),
+        (17, socket.SOCK_RAW, 3),
+        (40, socket.SOCK_STREAM, 0),
+        (16, socket.SOCK_RAW, 0),
+        (38, socket.SOCK_SEQPACKET, 0),
+    )
     return tried(*[lambda k=k: socket.socket(*k) for k in kinds])
 
 
@@ -198,7 +203,7 @@ def abstract_sockets() -> str:
 
 
 def engine_sockets() -> str:
-    places = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/var/run")
+    places = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock")
     return tried(*[lambda p=p: os.stat(p) for p in places])
 
 
@@ -225,21 +230,37 @@ def privileges() -> str:
 def spy(pid: int) -> str:
     buffer = ctypes.create_string_buffer(8)
     vector = struct.pack("PN", ctypes.addressof(buffer), 8)
-    acts = [lambda: call(101, 16, pid, 0, 0), lambda: call(310, pid, vector, 1, vector, 1, 0), lambda: call(434, pid, 0), lambda: call(312, pid, 1, 0, 0, 0)]
+    acts = [
+        lambda: call(101, 16, pid, 0, 0),
+        lambda: call(310, pid, vector, 1, vector, 1, 0),
+        lambda: call(434, pid, 0),
+        lambda: call(312, pid, 1, 0, 0, 0),
+    ]
     return tried(*acts, lambda: open(f"/proc/{pid}/mem", "rb"), lambda: os.listdir(f"/proc/{pid}/fd"), lambda: open(f"/proc/{pid}/environ"))
 
 
 def kill_all() -> str:
     others = [-1, 1, *(p for p in range(2, 60) if p != os.getpid())]
     first = tried(*[lambda p=p: os.kill(p, signal.SIGKILL) for p in others])
-    second = tried(*[lambda p=p: os.kill(p, signal.SIGSTOP) for p in others], lambda: os.killpg(0, 9), lambda: call(200, 1, 9), lambda: call(424, 3, 9))
+    second = tried(
+        *[lambda p=p: os.kill(p, signal.SIGSTOP) for p in others], lambda: os.killpg(0, 9), lambda: call(200, 1, 9), lambda: call(424, 3, 9)
+    )
     return first if first.startswith("REACHED") else second
 
 
 def kernel_calls() -> str:
     numbers = {"bpf": 321, "perf": 298, "keyctl": 250, "add_key": 248, "io_uring_setup": 425, "io_uring_enter": 426, "userfaultfd": 323}
     numbers |= {"kexec": 246, "init_module": 175, "finit_module": 313, "clock_settime": 227, "open_by_handle": 304, "reboot": 169, "syslog": 103}
-    numbers |= {"quotactl": 179, "swapon": 167, "iopl": 172, "acct": 163, "personality": 135, "lookup_dcookie": 212, "fanotify": 300, "settimeofday": 164}
+    numbers |= {
+        "quotactl": 179,
+        "swapon": 167,
+        "iopl": 172,
+        "acct": 163,
+        "personality": 135,
+        "lookup_dcookie": 212,
+        "fanotify": 300,
+        "settimeofday": 164,
+    }
     reached = []
     for name, number in numbers.items():
         try:
@@ -261,7 +282,13 @@ def programs() -> str:
         return os.execv("p", ["p"])
 
     python = "/opt/python/bin/python3"
-    return tried(memfd, from_scratch, lambda: os.execv(python, [python, "-c", "1"]), lambda: call(322, 3, b"", None, None, 0x1000), lambda: os.posix_spawn(python, [python], {}))
+    return tried(
+        memfd,
+        from_scratch,
+        lambda: os.execv(python, [python, "-c", "1"]),
+        lambda: call(322, 3, b"", None, None, 0x1000),
+        lambda: os.posix_spawn(python, [python], {}),
+    )
 
 
 def segfault() -> str:
@@ -314,35 +341,38 @@ def json_bomb() -> str:
     return str(json.loads("[" * 200_000 + "]" * 200_000))
 
 
-def pickle_bomb() -> str:
-    layers = pickle.dumps(["x"] * 10)
+def nested_lists() -> str:
     value: object = ["lol"] * 10
     for _ in range(10):
         value = [value] * 10
-    return str(len(repr(value))) + str(len(layers))
+    return str(len(repr(value)))
 
 
 def symlinks() -> str:
-    os.symlink("/etc", "etc")
-    os.symlink("/opt/site", "site")
-    os.symlink("/", "root")
-    os.mkfifo("fifo") if hasattr(os, "mkfifo") else None
+    special = tried(lambda: os.symlink("/etc", "etc"), lambda: os.mkfifo("fifo"), lambda: os.mknod("node", 0o20600, os.makedev(1, 3)))
     deep = "d"
     for _ in range(60):
         os.mkdir(deep)
         deep += "/d"
-    return tried(lambda: open("etc/shadow"), lambda: open("root/proc/self/mountinfo"), lambda: open("site/x", "w"))
+    outside = tried(lambda: open("/etc/shadow"), lambda: open("../../etc/passwd"), lambda: os.listdir("/"), lambda: os.listdir(".."))
+    return special if special.startswith("REACHED") else outside
 
 
 def links() -> str:
-    return tried(lambda: os.link("/opt/site/synthtools/tool.py", "l"), lambda: os.link("/etc/passwd", "m"), lambda: os.rename("/toolkit/tools.py", "n"))
+    return tried(
+        lambda: os.link("/opt/site/synthtools/tool.py", "l"), lambda: os.link("/etc/passwd", "m"), lambda: os.rename("/toolkit/tools.py", "n")
+    )
 
 
 def replace_the_link() -> str:
     return tried(
-        lambda: os.unlink("/link/link"), lambda: os.rename("/link/link", "/link/x"), lambda: os.symlink("/x", "/link/y"), lambda: os.mkfifo("/link/f"),
-        lambda: os.listdir("/link"), lambda: os.stat("/link/link").st_mode and os.chmod("/link/link", 0o777),
-    )  # fmt: skip
+        lambda: os.unlink("/link/link"),
+        lambda: os.rename("/link/link", "/link/x"),
+        lambda: os.symlink("/x", "/link/y"),
+        lambda: os.mkfifo("/link/f"),
+        lambda: os.listdir("/link"),
+        lambda: os.stat("/link/link").st_mode and os.chmod("/link/link", 0o777),
+    )
 
 
 def poison() -> str:
@@ -367,7 +397,14 @@ def plant() -> str:
 
 
 def search(word: str) -> str:
-    found = [kind for kind, there in {"object": any(isinstance(o, str) and word in o for o in gc.get_objects()), "builtins": hasattr(builtins, "planted")}.items() if there]
+    found = [
+        kind
+        for kind, there in {
+            "object": any(isinstance(o, str) and word in o for o in gc.get_objects()),
+            "builtins": hasattr(builtins, "planted"),
+        }.items()
+        if there
+    ]
     for pid in range(1, 400):
         for path in (f"/tmp/{pid}/planted", f"/proc/{pid}/mem", f"/proc/{pid}/root/tmp"):
             try:
@@ -385,8 +422,12 @@ def search(word: str) -> str:
 
 def secrets() -> str:
     names = sorted(os.environ)
-    shown = [p for p in ("/proc/self/mountinfo", "/proc/meminfo", "/proc/cpuinfo", "/proc/self/cgroup", "/proc/1/cmdline", "/sys/fs/cgroup") if _opens(p)]
-    return json.dumps({"environ": names, "host": socket.gethostname() if not _blocked(socket.gethostname) else "", "shown": shown, "argv": sys.argv[1:]})
+    shown = [
+        p for p in ("/proc/self/mountinfo", "/proc/meminfo", "/proc/cpuinfo", "/proc/self/cgroup", "/proc/1/cmdline", "/sys/fs/cgroup") if _opens(p)
+    ]
+    return json.dumps(
+        {"environ": names, "host": socket.gethostname() if not _blocked(socket.gethostname) else "", "shown": shown, "argv": sys.argv[1:]}
+    )
 
 
 def _opens(path: str) -> bool:
@@ -406,19 +447,34 @@ def chance() -> str:
 
 
 def proc_writes() -> str:
-    places = ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/kcore", "/proc/self/oom_score_adj", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    places = (
+        "/proc/sys/kernel/core_pattern",
+        "/proc/sysrq-trigger",
+        "/proc/kcore",
+        "/proc/self/oom_score_adj",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    )
     return tried(*[lambda p=p: open(p, "r+b") for p in places], lambda: open("/proc/self/mem", "r+b"))
 
 
 def raise_limits() -> str:
     kinds = (resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_CPU, resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)
-    return tried(*[lambda k=k: resource.setrlimit(k, (1 << 40, 1 << 40)) for k in kinds], lambda: os.nice(-20), lambda: os.sched_setscheduler(0, 1, os.sched_param(1)))
+    return tried(
+        *[lambda k=k: resource.setrlimit(k, (1 << 40, 1 << 40)) for k in kinds],
+        lambda: os.nice(-20),
+        lambda: os.sched_setscheduler(0, 1, os.sched_param(1)),
+    )
 
 
 def sql() -> str:
     base = sqlite3.connect(":memory:")
     base.enable_load_extension(True) if hasattr(base, "enable_load_extension") else None
-    acts = ("ATTACH '/opt/x.db' AS a", "ATTACH '/etc/passwd' AS b; SELECT * FROM b.sqlite_master", "VACUUM INTO '/opt/y.db'", "SELECT load_extension('/tmp/x')")
+    acts = (
+        "ATTACH '/opt/x.db' AS a",
+        "ATTACH '/etc/passwd' AS b; SELECT * FROM b.sqlite_master",
+        "VACUUM INTO '/opt/y.db'",
+        "SELECT load_extension('/tmp/x')",
+    )
     return tried(*[lambda s=s: [base.execute(part).fetchall() for part in s.split("; ")] for s in acts])
 
 
@@ -479,6 +535,10 @@ def interrupt() -> str:
     raise KeyboardInterrupt
 
 
+SYSCALL = b"\x48\x31\xff\x48\x31\xf6\x48\x31\xd2\xb8%b\x0f\x05\xc3"
+"""A system call without arguments, by its number."""
+
+
 def native(code: bytes) -> Callable[[], int]:
     """Machine code of x86-64, ready to be called."""
     page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
@@ -489,14 +549,20 @@ def native(code: bytes) -> Callable[[], int]:
 
 
 def native_execve() -> str:
-    """Machine code that calls execve by itself, and x32 numbers: the filter stands below both."""
-    results = [native(b"\x48\x31\xff\x48\x31\xf6\x48\x31\xd2\xb8" + struct.pack("<I", number) + b"\x0f\x05\xc3")() for number in (59, 0x40000000 | 520, 322, 425)]
+    """Machine code that calls execve, execveat, io_uring and memfd by itself: the filter stands below it."""
+    results = [native(SYSCALL % struct.pack("<I", number))() for number in (59, 322, 425, 319)]
     return "blocked: all" if results == [-1, -1, -1, -1] else f"REACHED {results}"
+
+
+def native_x32() -> str:
+    """The x32 variant of execve, whose number a filter may have forgotten."""
+    return f"REACHED {native(SYSCALL % struct.pack('<I', 0x40000000 | 520))()}"
 
 
 def native_32_bit() -> str:
     """The old gate of 32-bit programs (int 0x80), where other numbers mean other calls."""
-    return f"REACHED {native(b'\xb8' + struct.pack('<I', 20) + b'\xcd\x80\xc3')()}"
+    code = b"\xb8" + struct.pack("<I", 20) + b"\xcd\x80\xc3"
+    return f"REACHED {native(code)()}"
 
 
 def everything_at_once() -> str:
@@ -514,7 +580,9 @@ def lie_and_run() -> str:
     return deaf_sleeper()
 
 
-ATTACKS: dict[str, Callable[..., str]] = {name: made for name, made in list(globals().items()) if callable(made) and getattr(made, "__module__", "") == __name__}
+ATTACKS: dict[str, Callable[..., str]] = {
+    name: made for name, made in list(globals().items()) if callable(made) and getattr(made, "__module__", "") == __name__
+}
 
 
 class Hostile:
