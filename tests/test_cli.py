@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,13 @@ import agents.cli
 from agents.agent import SCRIPTED
 from agents.cli import invoke, reasons
 from agents.cli.output import program, progress
+from agents.lock import lock
 from endpoint import completion, serving
 from envs.transcript import write_goal
 from packs import DOMAINS, small_pack
 from shed import SOUND
 from synthtools.catalog import catalog as load_catalog
+from synthtools.generate import GeneratedPack, generate_pack
 from synthtools.goal import Judgement
 from synthtools.pack import load_pack
 from synthtools.proof import GATES
@@ -125,6 +128,8 @@ def test_a_chat_model_is_a_settings_file(capsys: pytest.CaptureFixture[str], tmp
         command = ["rollout", small_pack(), "--out", tmp_path / "run", "--agent", settings, "--workers", "1"]
         data = reply(capsys, *command, status=1)
         assert (data["added"], data["skipped"], len(requests)) == (5, len(PACK.tasks) - 5, 5)
+        data = reply(capsys, *command, status=1)
+        assert (data["before"], data["added"], len(requests)) == (5, 0, 5)
         settings.write_text(f"model: tiny\nurl: {url}\n")
         data = reply(capsys, *command)
     assert (data["before"], data["trajectories"], len(requests)) == (5, len(PACK.tasks), len(PACK.tasks))
@@ -397,7 +402,72 @@ def test_ctrl_c_is_said_in_one_line_and_ends_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 3
 
 
-RUN_KEYS = {"fields", "domains", "tools", "audit_failures", "tasks", "tasks_dropped", "trajectories", "validated", "success", "seconds"}
+def test_one_agent_given_twice_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In one line, before anything is played."""
+    command = ["rollout", small_pack(), "--out", tmp_path / "new", "--agent", "finish", "--agent", "finish"]
+    assert "the agent finish is given more than once" in complaint(capsys, *command)
+
+
+def test_a_changed_pack_is_not_adopted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Neither at first, where nothing is left behind, nor in a run folder."""
+    forged = tmp_path / "forged"
+    shutil.copytree(small_pack(), forged)
+    tasks = forged / "tasks.jsonl"
+    tasks.write_text(tasks.read_text().replace('"request":"', '"request":"Also, ', 1))
+    assert "not those of the manifest's digest" in complaint(capsys, "rollout", forged, "--out", tmp_path / "new")
+    assert not (tmp_path / "new" / "pack").exists()
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path / "run"), "--agent", "finish", "--workers", "1"]) == 0
+    capsys.readouterr()
+    shutil.copy(tasks, tmp_path / "run" / "pack" / "tasks.jsonl")
+    for command in (
+        ["rollout", small_pack(), "--out", tmp_path / "run", "--agent", "finish"],
+        ["validate", tmp_path / "run"],
+        ["export", tmp_path / "run"],
+    ):
+        assert "not those of the manifest's digest" in complaint(capsys, *command)
+
+
+@pytest.mark.parametrize("command", ["run", "rollout"])
+def test_two_commands_at_once_are_one_run_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str) -> None:
+    """The second is refused while the first is at work, and leaves nothing."""
+    words = {"run": ["run", "marina_berths", "--tasks-per-domain", "2"], "rollout": ["rollout", small_pack(), "--agent", "finish"]}[command]
+    with lock(tmp_path):
+        assert "another process is writing to this run" in complaint(capsys, *words, "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+
+
+def test_a_pack_made_meanwhile_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other's is kept, and no part of ours is left."""
+
+    def slow(*arguments: Any, **settings: Any) -> GeneratedPack:
+        (tmp_path / "pack").mkdir()
+        (tmp_path / "pack" / "theirs").write_text("")
+        return generate_pack(*arguments, **settings)
+
+    monkeypatch.setattr("synthtools.generate.generate_pack", slow)
+    assert "another process may have made it meanwhile" in complaint(
+        capsys, "generate", "marina_berths", "--tasks-per-domain", "2", "--out", tmp_path / "pack", "--workers", "1"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["pack"]
+
+
+def test_the_audit_of_a_run_is_quick_says_so_and_is_of_its_pack(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One that lies there is taken when it is of the same pack, and made again when it is not."""
+    command = ["run", "marina_berths", "--tasks-per-domain", "2", "--workers", "1", "--out", str(tmp_path)]
+    assert run_reply(capsys, tmp_path, *command[1:-2])["audit"] == "quick"
+    path = tmp_path / "audit.json"
+    made = orjson.loads(path.read_bytes())
+    for change, kept in (({"calls": 1}, True), ({"calls": 1, "pack": "other"}, False), ({"calls": 1, "audit": "whole"}, False)):
+        path.write_bytes(orjson.dumps({**made, **change}))
+        invoke(command)
+        assert "Quick audit" in capsys.readouterr().out
+        assert (orjson.loads(path.read_bytes()) == {**made, **change}) is kept
+    path.write_text("{")
+    invoke(command)
+    assert orjson.loads(path.read_bytes()) == made
+
+
+RUN_KEYS = {"audit", "fields", "domains", "tools", "audit_failures", "tasks", "tasks_dropped", "trajectories", "validated", "success", "seconds"}
 
 
 def run_reply(capsys: pytest.CaptureFixture[str], out: Path, *arguments: str) -> dict[str, Any]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from agents.agent import SCRIPTED, scripted
+import agents.rollout
+from agents.agent import SCRIPTED, finish_call, scripted
+from agents.budget import Funds, Spent
 from agents.dataset import export
 from agents.player import GIVE_UP
 from agents.rollout import Plan, Summary, rollout
 from agents.run import RunError, Stored
-from packs import frail, small_pack
+from packs import Caller, costly, frail, small_pack
 from synthtools.pack import load_pack
+from synthtools.tool import ToolCall
 
 PACK = load_pack(small_pack())
 MAKERS = tuple(scripted(name) for name in SCRIPTED)
@@ -141,3 +148,85 @@ def test_a_worker_that_dies_does_not_take_the_run_with_it(tmp_path: Path) -> Non
         assert {failure.error for failure in run.failures()} == {"the worker process ended with code -9"}
     mended = rollout(Plan(PACK, (frail(""),)), tmp_path)
     assert (mended.before + mended.added, mended.failures) == (len(PACK.tasks), 0)
+
+
+def nested(depth: int) -> list[object]:
+    """A list in a list, and so on."""
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+ODD: dict[str, Callable[[str], ToolCall]] = {
+    "a large number": lambda name: ToolCall(name, {"page": 2**70}),
+    "no number": lambda name: ToolCall(name, {"page": float("nan")}),
+    "a surrogate": lambda name: ToolCall(name, {"name": "\ud800"}),
+    "a surrogate in the name": lambda name: ToolCall("\ud800", {}),
+    "a surrogate in the text": lambda name: ToolCall(name, '{"a":"\ud800"}'),
+    "a key that is no text": lambda name: ToolCall(name, {5: 1}),  # type: ignore[dict-item]
+    "a set": lambda name: ToolCall(name, {"name": {1}}),
+    "a tuple": lambda name: ToolCall(name, {"name": (1, 2)}),
+    "a deep list": lambda name: ToolCall(name, {"name": nested(300)}),
+    "a list just too deep for a record": lambda name: ToolCall(name, {"name": nested(250)}),
+    "numpy's number": lambda name: ToolCall(name, {"page": np.int64(3)}),
+    "an endless answer": lambda name: finish_call(math.inf),
+    "a tuple as answer": lambda name: finish_call(("a", "b")),
+    "minus zero": lambda name: finish_call(-0.0),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_is_called_is_recorded_valid_and_not_our_failure(odd: str, tmp_path: Path) -> None:
+    """The agent's mistake is in its record, which is replayed to the same end."""
+    pack = replace(PACK, tasks=PACK.tasks[:2])
+    summary = rollout(Plan(pack, (lambda tasks: Caller(ODD[odd]),)), tmp_path)
+    assert summary == Summary(before=0, added=2, failures=0, skipped=0)
+    with Stored(tmp_path) as run:
+        assert [(row.valid, row.verdict) for row in run.rows()] == [(True, "")] * 2
+
+
+def test_one_agent_twice_is_refused(tmp_path: Path) -> None:
+    """Each of its episodes would be played twice and kept once."""
+    with pytest.raises(RunError, match="the agent finish is given more than once"):
+        rollout(Plan(PACK, (scripted("finish"), scripted("finish"))), tmp_path)
+
+
+def test_other_code_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What played the first half does not have to play the second as well."""
+    one = Plan(replace(PACK, tasks=PACK.tasks[:1]), (scripted("finish"),))
+    rollout(one, tmp_path)
+    with Stored(tmp_path) as run:
+        assert {"synthtools", "apsw", "code"} <= run.settings["versions"].keys()
+    monkeypatch.setattr("agents.player.code_digest", lambda: "another")
+    with pytest.raises(RunError, match="made with versions"):
+        rollout(one, tmp_path)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_budget_is_of_the_whole_rollout(workers: int, tmp_path: Path) -> None:
+    """Spent, nothing is played when resumed; with more, so many more."""
+    total = len(PACK.tasks)
+    first = rollout(Plan(PACK, (costly(8),)), tmp_path, workers=workers)
+    assert (first.added, first.skipped) == (8, total - 8)
+    again = rollout(Plan(PACK, (costly(8),)), tmp_path, workers=workers)
+    assert (again.before, again.added, again.skipped) == (8, 0, total - 8)
+    more = rollout(Plan(PACK, (costly(12),)), tmp_path, workers=workers)
+    assert (more.before, more.added) == (8, 4)
+
+
+def test_a_worker_that_dies_hands_on_what_it_has_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its successor has what is left of its share, not a whole one."""
+    funds = []
+    hire = agents.rollout._hire
+
+    def watched(plan: Plan, fund: Funds) -> agents.rollout.Worker:
+        funds.append(fund)
+        return hire(plan, fund)
+
+    monkeypatch.setattr("agents.rollout._hire", watched)
+    last = [task.id for task in PACK.tasks if task.domain == PACK.tasks[0].domain][-1]
+    rollout(Plan(PACK, (costly(1000, last),)), tmp_path, workers=2)
+    assert [fund.parts for fund in funds] == [2] * len(funds)
+    assert len(funds) > 2
+    assert any(fund.own.get("costly", Spent()).tokens > 0 for fund in funds[2:])
