@@ -82,7 +82,10 @@ class Caller:
 
 @dataclass(slots=True)
 class Costly:
-    """An agent that finishes at once, for a token an episode, up to a budget; it may kill its process at one task."""
+    """An agent that finishes at once, for a token an episode, up to a budget; it may kill its process at one task.
+
+    Then it also takes its time over what it may not do, so that others come to their turn.
+    """
 
     budget: Budget
     deadly: str = ""
@@ -103,6 +106,7 @@ class Costly:
     def act(self, observations: Sequence[str]) -> Turn:
         """Pay, and finish or die."""
         if self._allowed is not None and self.spent.tokens >= self._allowed.tokens:
+            time.sleep(0.2 if self.deadly else 0)
             raise OutOfBudget("spent")
         self.spent += Spent(1)
         if self._task == self.deadly:

@@ -27,7 +27,6 @@ from envs.transcript import write_goal
 from packs import DOMAINS, small_pack
 from shed import SOUND
 from synthtools.catalog import catalog as load_catalog
-from synthtools.generate import GeneratedPack, generate_pack
 from synthtools.goal import Judgement
 from synthtools.pack import load_pack
 from synthtools.proof import GATES
@@ -436,19 +435,19 @@ def test_two_commands_at_once_are_one_run_and_one_line(capsys: pytest.CaptureFix
     assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
 
 
-def test_a_pack_made_meanwhile_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other's is kept, and no part of ours is left."""
-
-    def slow(*arguments: Any, **settings: Any) -> GeneratedPack:
-        (tmp_path / "pack").mkdir()
-        (tmp_path / "pack" / "theirs").write_text("")
-        return generate_pack(*arguments, **settings)
-
-    monkeypatch.setattr("synthtools.generate.generate_pack", slow)
-    assert "another process may have made it meanwhile" in complaint(
-        capsys, "generate", "marina_berths", "--tasks-per-domain", "2", "--out", tmp_path / "pack", "--workers", "1"
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["pack"]
+@pytest.mark.parametrize("command", ["run", "generate"])
+def test_two_processes_at_once_are_one_success_and_one_line(tmp_path: Path, command: str) -> None:
+    """Whoever comes second is told so, and no part of anything is left."""
+    out = tmp_path / "out"
+    words = [command, *DOMAINS, "--tasks-per-domain", "6", "--workers", "1", "--out", str(out)]
+    code = "from agents.cli import main; main()"
+    both = [subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    (refused,) = [text for text, process in zip(told, both, strict=True) if process.returncode]
+    assert [line for line in refused.splitlines() if line.startswith(f"synthtools: {out}: ")]
+    assert "Traceback" not in refused
+    assert list(tmp_path.rglob("*.part")) == []
 
 
 def test_the_audit_of_a_run_is_quick_says_so_and_is_of_its_pack(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
