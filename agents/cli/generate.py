@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import BadInput, Json, Out, Seed, Workers, make_folder, print_json, print_line, program, progress, worker_count
+from agents.cli.output import BadInput, Failed, Json, Out, Seed, Workers, make_folder, print_json, print_line, program, progress, worker_count
 from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
@@ -42,9 +42,16 @@ def generate(
     pack = make_pack(out, list(sources), tasks_per_domain, seed, workers)
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
-        return
-    print_made(pack, tasks_per_domain or TASKS_PER_DOMAIN)
-    print_line(f"\nWrote {out}.  Next: {program()} rollout {out} --out runs/first")
+    else:
+        print_made(pack, tasks_per_domain or TASKS_PER_DOMAIN)
+        print_line(f"\nWrote {out}.  Next: {program()} rollout {out} --out runs/first")
+    refuse_empty(pack)
+
+
+def refuse_empty(pack: Pack) -> None:
+    """Failed where no task at all was proven."""
+    if not pack.tasks:
+        raise Failed("no task could be proven; ask for more with --tasks-per-domain, in a new folder")
 
 
 def sources_of(names: Sequence[str] | None) -> dict[str, Domain]:

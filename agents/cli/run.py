@@ -11,7 +11,7 @@ import orjson
 
 from agents.cli.audit import audit_all, audit_json, print_findings
 from agents.cli.export import write_export
-from agents.cli.generate import Names, TasksPerDomain, make_pack, sources_of
+from agents.cli.generate import Names, TasksPerDomain, make_pack, refuse_empty, sources_of
 from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, counted, make_folder, print_json, print_line, print_part, program
 from agents.cli.places import tool_places
 from agents.cli.results import print_agents, results_json
@@ -61,6 +61,7 @@ def run(
         print_made(pack, each)
         print_run(out, pack, findings, figures, exported)
         print_line(f"\n{seconds} s.")
+    refuse_empty(pack)
     complain(summary, out)
     if findings["failures"] or figures.verdicts:
         invalid = sum(figures.verdicts.values())
@@ -138,6 +139,8 @@ def print_run(out: Path, pack: Pack, audit: dict[str, Any], figures: Results, ex
     valid = f"{figures.valid:,} of them valid" if figures.verdicts else "all of them valid"
     print_part("Episodes", f"{figures.trajectories:,}, {valid}: played again in a fresh world, every result came out equal.")
     print_part("Dataset", f"{counted(exported.rows, 'conversation')} of the train split in {out / 'export'}: {', '.join(exported.files)}.")
+    if not pack.tasks:
+        return
     print_line("\nWhat next")
     print_line(f"  read a task      {program()} tasks {out} --show {pack.tasks[0].id}")
     print_line(f"  see all kinds    {program()} tasks {out}")

@@ -50,7 +50,7 @@ def find_task(pack: Pack, name: str) -> Task:
     """The task of this id, or the first whose id begins so."""
     found = [task for task in pack.tasks if task.id.startswith(name)]
     if not found:
-        raise BadInput(f"--show {name}: no such task; ids look like {pack.tasks[0].id}")
+        raise BadInput(f"--show {name}: no such task; {f'ids look like {pack.tasks[0].id}' if pack.tasks else 'the pack holds none'}")
     return next((task for task in found if task.id == name), found[0])
 
 
