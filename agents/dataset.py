@@ -101,7 +101,8 @@ class Lessons:
         try:
             trajectory = row.trajectory()
             made = row_of(trajectory, self._tasks[row.task], valid=row.valid, verdict=row.verdict, seconds=row.seconds)
-            fault = "is not what its row says" if trajectory.key != row.key else turn_fault(trajectory.steps) if row.valid else ""
+            same = trajectory.key == row.key and made.record == row.record
+            fault = "is not what its row says" if not same else turn_fault(trajectory.steps) if row.valid else ""
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             fault = f"cannot be read ({error})"
         if fault:

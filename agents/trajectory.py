@@ -112,6 +112,7 @@ def dump_trajectory(trajectory: Trajectory) -> bytes:
 def load_trajectory(record: bytes | str) -> Trajectory:
     """The trajectory that `dump_trajectory` wrote; ValueError, KeyError or TypeError when it is not one."""
     data = orjson.loads(record)
+    _typed(data, _TYPES)
     ending = data["ending"]
     return Trajectory(
         pack=data["pack"],
@@ -145,7 +146,21 @@ def _step_data(step: Step) -> dict[str, Any]:
     return data
 
 
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("pack", "task", "domain", "agent", "reason"), (str,)),
+    **{"trial": (int,), "seed": (int,), "success": (bool,), "reward": (float, type(None))},
+}
+_STEP_TYPES: Mapping[str, tuple[type, ...]] = {"name": (str,), "arguments": (dict, str), "content": (str,)}
+
+
+def _typed(data: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -> None:
+    for name, kinds in types.items():
+        if type(data[name]) not in kinds:
+            raise TypeError(f"{name} is of the type {type(data[name]).__name__}")
+
+
 def _step(data: Mapping[str, Any]) -> Step:
+    _typed(data, _STEP_TYPES)
     return Step(
         turn=data["turn"],
         call=ToolCall(data["name"], data["arguments"]),

@@ -142,6 +142,8 @@ FORGED = {
     "of another pack": "UPDATE trajectory SET pack = 'other'",
     "is not what its row says": "UPDATE trajectory SET agent = agent || '2'",
     "cannot be read": "UPDATE trajectory SET record = '{}'",
+    "success is of the type int": "UPDATE trajectory SET record = replace(record, '\"success\":true', '\"success\":1')",
+    "arguments is of the type list": 'UPDATE trajectory SET record = replace(record, \'"arguments":{\', \'"arguments":[],"x":{\')',
     "is not what text alone stands for": 'UPDATE trajectory SET record = replace(record, \'"turn":0}\', \'"turn":0,"text":"Mine.","spoken":true}\')',
 }
 
