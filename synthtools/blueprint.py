@@ -355,7 +355,7 @@ class HandTool(Part):
     """Named one-row queries, usable below as `:name.column`."""
     guards: list[Guard] = []
     for_each: dict[Name, Sql] = {}
-    """One entry, name → ordered query: the effects run once for each row, as `:name.column`; at most 200 rows."""
+    """One entry, name → ordered query: the effects run once for each row, as `:name.column`; at most 5,000 rows."""
     effects: list[Sql] = []
     returns: Sql | dict[Name, Sql]
     """A query: with a top-level ORDER BY a list of objects, else one object. A mapping nests several."""

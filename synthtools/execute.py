@@ -9,12 +9,12 @@ import apsw
 import orjson
 
 from synthtools.arguments import ArgumentError, ArgumentParser
-from synthtools.domain import Domain
+from synthtools.domain import Domain, Invariant
 from synthtools.sql import substitute
 from synthtools.tool import Let, Returns, Tool, ToolResult
 from synthtools.world import World
 
-MAX_LOOPS = 200
+MAX_LOOPS = 5000
 MAX_RESULT_BYTES = 262_144
 
 
@@ -56,7 +56,7 @@ class ToolProgram:
         self._effects = program.effects
         self._for_each = program.for_each
         self._new_ids = program.new_ids
-        self._checks = make_checks(domain, program.checks)
+        self._checks = make_checks(domain, program.checks, tool.writes)
         self._returns = tuple((key, r, _renderer(r, domain.surface.money)) for key, r in program.returns.items())
         self._plain = len(self._returns) == 1 and self._returns[0][0] == ""
 
@@ -211,16 +211,25 @@ def _as_truth(value: Any) -> Any:
     return None if value is None else bool(value)
 
 
-def make_checks(domain: Domain, names: tuple[str, ...]) -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Table → one query over its `:touched` rows giving the number of the first invariant broken (or -1), and these invariants."""
+def make_checks(domain: Domain, names: tuple[str, ...], writes: frozenset[str] | None = None) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Table → one query over its `:touched` rows giving the number of the first invariant broken (or -1), and these invariants.
+
+    Where the `writes` are known, tables whose rows cannot come to break an invariant by it are left out.
+    """
     grouped: dict[str, list[tuple[str, tuple[str, str]]]] = {}
     for invariant in domain.invariants:
         if invariant.name in names:
             for table, near in invariant.touched.items():
-                sql = f"{invariant.broken} AND {near}" if near else invariant.broken
-                grouped.setdefault(table, []).append((sql, (invariant.error, invariant.message)))
+                if writes is None or not writes.isdisjoint(_matters(invariant, table)):
+                    sql = f"{invariant.broken} AND {near}" if near else invariant.broken
+                    grouped.setdefault(table, []).append((sql, (invariant.error, invariant.message)))
     checks = {}
     for table, entries in grouped.items():
         cases = " ".join(f"WHEN EXISTS ({sql}) THEN {i}" for i, (sql, _) in enumerate(entries))
         checks[table] = (f"SELECT CASE {cases} ELSE -1 END", [meaning for _, meaning in entries])
     return checks
+
+
+def _matters(invariant: Invariant, table: str) -> set[str]:
+    """The writes to a table that an invariant could notice."""
+    return {f"+{table}", f"-{table}", *(read for read in invariant.reads if read.startswith(f"{table}."))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from synthtools.execute import make_checks
 from synthtools.history import enter_state
 from synthtools.identifier import identifiers
 from synthtools.invariant import resolve_row, sum_expression
+from synthtools.reference import Reference
 from synthtools.seed import generator
 from synthtools.sql import tokens
 from synthtools.values import Draw, Drawer, Row
@@ -29,11 +29,8 @@ DEFAULT_ROWS = 1000
 WORLDS = 4
 """Start worlds of a domain, numbered from 0; numbers below 0 are the audit's dense worlds."""
 _TRIES = 40
-_BLIND = 3
-"""References drawn by weight before those that fit are looked up."""
 _MISSES = 6
 """Rows in succession that cannot be drawn, after which a table is full."""
-_FITTING = 400
 _DENSE_SHARE = 0.06
 
 
@@ -84,6 +81,7 @@ def build_world(domain: Domain, number: int, rows: int) -> Image:
     with connection:
         for table in domain.tables.values():
             counters[table.name] = _Filler(domain, table, connection, number, rows).fill()
+            connection.execute(f'ANALYZE "{table.name}"')
         for parent, definition in domain.blueprint.entities.items():
             for name, field in definition.fields.items():
                 if field.sum_of:
@@ -163,42 +161,13 @@ class _Filler:
     def _reference(self, key: str, spec: FieldSpec) -> Draw:
         target = self.domain.tables[str(spec.ref)]
         where = resolve_row(spec.where, target, self.domain.tables) if spec.where else "1"
-        by_row = [t.text for t in tokens(where) if t.kind == "bind" and t.text[1:] not in self.constants]
-        found = self.connection.execute(
-            f'SELECT t.id FROM "{target.name}" AS t WHERE {"1" if by_row else where} ORDER BY t.id', self.constants
-        ).fetchall()
-        ids = [row[0] for row in found]
-        if self.dense:
-            self.rng.shuffle(ids)
-            ids = ids[: max(3, len(ids) // 2)]
-        self.rng.shuffle(ids)
-        skew = 0.0 if self.dense else (0.7 if spec.skew is None else spec.skew)
-        weights = list(itertools.accumulate(1 / (index + 3) ** skew for index in range(len(ids))))
-        optional = spec.optional or 0.0
-        rng, fits = self.rng, f'SELECT 1 FROM "{target.name}" AS t WHERE t.id = :_id AND ({where})'
-
-        fitting = f'SELECT t.id FROM "{target.name}" AS t WHERE ({where}) ORDER BY t.id LIMIT {_FITTING}'
-
-        def draw(row: Row) -> str | None:
-            if not ids or (optional and not spec.only_in and rng.random() < optional):
-                return None
-            for _ in range(_BLIND if by_row else 1):
-                chosen = str(rng.choices(ids, cum_weights=weights)[0])
-                if not by_row or self.connection.execute(fits, {**self.constants, **row, "_id": chosen}).fetchone():
-                    return chosen
-            found = self.connection.execute(fitting, {**self.constants, **row}).fetchall()
-            return str(rng.choice(found)[0]) if found else None
-
-        def draw_own(row: Row) -> str | None:
-            """A row of this very table, among those there are."""
-            if optional and rng.random() < optional:
-                return None
-            found = self.connection.execute(fitting, {**self.constants, **row}).fetchall()
-            return str(rng.choice(found)[0]) if found else None
-
-        if target.name == self.table.name:
-            return draw_own
-        return draw
+        reference = Reference(self.connection, self.rng, target.name, where, self.constants)
+        own, rng = target.name == self.table.name, self.rng
+        if not own:
+            reference.weigh(dense=self.dense, skew=spec.skew)
+        draw = reference.near if own else reference.draw
+        share = 0.0 if spec.only_in and not own else spec.optional or 0.0
+        return lambda row: None if share and rng.random() < share else draw(row)
 
     def _starts(self) -> tuple[list[str], list[float], _Computed | None]:
         """States a row may begin in, their shares, and the query that says which are possible."""

@@ -95,7 +95,8 @@ class Drawer:
         return draw
 
     def _email(self, key: str, _spec: FieldSpec) -> Draw:
-        rng, seen = self.rng, self.used.setdefault(key, [])
+        rng = self.rng
+        seen: set[str] = set(self.used.get(key, ()))
 
         def draw(row: Row) -> str:
             name = next((v for v in row.values() if isinstance(v, str) and v.count(" ") == 1 and v.replace(" ", "").isalpha()), "")
@@ -104,7 +105,7 @@ class Drawer:
             address = f"{stem}@{rng.choice(('example.org', 'example.com', 'example.net'))}"
             while address in seen:
                 address = f"{stem}{rng.randint(2, 9999)}@example.org"
-            seen.append(address)
+            seen.add(address)
             return address
 
         return draw
