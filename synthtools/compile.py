@@ -6,7 +6,6 @@ import hashlib
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import apsw
 
@@ -18,6 +17,7 @@ from synthtools.invariant import make_invariants
 from synthtools.link import Linker
 from synthtools.promise import check_promises
 from synthtools.schema import make_ddl, make_tables
+from synthtools.setup import empty_tables
 from synthtools.surface import Surface, draw_surface
 from synthtools.tool import Origin
 
@@ -44,22 +44,13 @@ def compile_text(text: str, file: str = "blueprint.yaml", *, split: str = "train
     return compile_blueprint(*parse_blueprint(text, file), split=split, surface=surface)
 
 
-def _any_id(*entity: Any) -> Any:
-    """Stands for `new_id` while statements are vetted."""
-    return entity[0]
-
-
 def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "train", surface: Surface | None = None) -> Domain:
     """Compile a parsed blueprint; `surface` None draws the domain's own."""
     surface = surface or draw_surface(blueprint.subdomain)
     tables = make_tables(blueprint, source)
     ddl = make_ddl(blueprint, tables)
-    connection = apsw.Connection(":memory:")
-    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-    connection.create_scalar_function("new_id", _any_id, 1)
     try:
-        for statement in ddl:
-            connection.execute(statement)
+        connection = empty_tables(ddl)
     except apsw.Error as error:
         raise source.error(("entities",), f"the tables cannot be made: {error}") from None
     invariants = make_invariants(blueprint, tables, connection, source)
