@@ -59,17 +59,18 @@ class Connection(apsw.Connection):
 
     ticks: float = UNCOUNTED
     max_ticks: int = MAX_STEPS // STEPS_PER_TICK
+    max_memory: int = MAX_MEMORY
     _memory: int = 0
 
     @contextmanager
-    def bounded(self, steps: int = MAX_STEPS) -> Iterator[None]:
-        """What runs inside is interrupted (`apsw.InterruptError`) after so many steps."""
-        outside = self.ticks, self.max_ticks
-        self.ticks, self.max_ticks = 0, steps // STEPS_PER_TICK
+    def bounded(self, steps: int = MAX_STEPS, memory: int = MAX_MEMORY) -> Iterator[None]:
+        """What runs inside is interrupted (`apsw.InterruptError`) after so many steps, or with so many bytes more in use."""
+        outside = self.ticks, self.max_ticks, self.max_memory
+        self.ticks, self.max_ticks, self.max_memory = 0, steps // STEPS_PER_TICK, memory
         try:
             yield
         finally:
-            self.ticks, self.max_ticks = outside
+            self.ticks, self.max_ticks, self.max_memory = outside
 
     @contextmanager
     def uncached(self) -> Iterator[None]:
@@ -97,7 +98,7 @@ class Connection(apsw.Connection):
         memory = apsw.status(apsw.SQLITE_STATUS_MEMORY_USED)[0]
         if ticks == 1:
             self._memory = memory
-        return ticks > self.max_ticks or memory - self._memory > MAX_MEMORY
+        return ticks > self.max_ticks or memory - self._memory > self.max_memory
 
 
 _LIMITS = {

@@ -71,7 +71,8 @@ class Refusals:
         world.touched.clear()
         try:
             with self.probe.recording() as recorded:
-                program.run_effects(connection, scope)
+                with connection.bounded():
+                    program.run_effects(connection, scope)
             return self._breaks(seen, program, scope, recorded.changes)
         except CRASHES:
             return True
