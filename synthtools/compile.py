@@ -13,11 +13,13 @@ from synthtools.blueprint import Blueprint, BlueprintError, Source, load_bluepri
 from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain, Policy
 from synthtools.everyday import Definition, everyday_tools
+from synthtools.expressions import Expressions
 from synthtools.invariant import make_invariants
 from synthtools.link import Linker
 from synthtools.promise import check_promises
 from synthtools.schema import make_ddl, make_tables
 from synthtools.setup import empty_tables
+from synthtools.spreads import check_spreads
 from synthtools.surface import Surface, draw_surface
 from synthtools.tool import Origin
 
@@ -47,6 +49,7 @@ def compile_text(text: str, file: str = "blueprint.yaml", *, split: str = "train
 def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "train", surface: Surface | None = None) -> Domain:
     """Compile a parsed blueprint; `surface` None draws the domain's own."""
     surface = surface or draw_surface(blueprint.subdomain)
+    check_spreads(blueprint, source)
     tables = make_tables(blueprint, source)
     ddl = make_ddl(blueprint, tables)
     try:
@@ -54,6 +57,8 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
     except apsw.Error as error:
         raise source.error(("entities",), f"the tables cannot be made: {error}") from None
     invariants = make_invariants(blueprint, tables, connection, source)
+    expressions = Expressions(blueprint, tables, connection, source)
+    expressions.check()
     linker = Linker(blueprint, tables, invariants, connection, source)
     definitions = [Definition(name, name, tool, Origin("hand")) for name, tool in blueprint.tools.items()]
     tools = {}
@@ -63,6 +68,7 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
         if definition.name in tools or definition.name in RESERVED:
             raise source.error(("tools",), f"the tool name {definition.name!r} is taken")
         tools[definition.name] = linker.link(definition)
+    expressions.check_policies({tool.key: tool.parameters["properties"] for tool in tools.values()})
     policies = {name: Policy(name, p.text, p.broken_when, p.tempts) for name, p in blueprint.policies.items()}
     digest = hashlib.sha256(f"{COMPILER}\n{surface.text()}\n{split}\n{source.text}".encode()).hexdigest()
     domain = Domain(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import random
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from synthtools.backend import LocalBackend
 from synthtools.blueprint import Given
 from synthtools.connection import Connection
 from synthtools.domain import Domain
+from synthtools.expressions import DAYS_AFTER, MOMENT
 from synthtools.fuzz import Fuzzer, Slot, as_bound, slots_of, to_agent
 from synthtools.invariant import resolve_row
 from synthtools.pools import pool
@@ -25,8 +25,6 @@ from synthtools.values import day_number
 Scope = dict[str, Any]
 """Argument → value as SQL sees it (cents, 0 and 1, ISO days, lists)."""
 
-_DAYS_AFTER = re.compile(r"\s*:(\w+)\s*([+-])\s*(\d+)\s*")
-_MOMENT = re.compile(r"[+-]\d+d|\d{4}-\d{2}-\d{2}")
 _MAX_CACHED = 4000
 _UNIQUE_TRIES = 20
 
@@ -146,9 +144,9 @@ class CallSampler:
         return datetime.date.fromordinal(self.rng.randint(low, high)).isoformat()
 
     def _ordinal(self, end: str, scope: Scope) -> int | None:
-        if _MOMENT.fullmatch(end):
+        if MOMENT.fullmatch(end):
             return day_number(end, datetime.date.fromisoformat(scope["today"]))
-        after = _DAYS_AFTER.fullmatch(end)
+        after = DAYS_AFTER.fullmatch(end)
         value = scope.get(after.group(1)) if after else self.one(f"SELECT ({end})", scope)
         if not isinstance(value, str):
             return None

@@ -118,6 +118,8 @@ def examine(connection: apsw.Connection, sql: str, *, write: bool) -> Facts:
     Raises SqlError when it is not exactly one statement of the allowed kind, calls a forbidden function, or
     reaches anything but the domain's own tables.
     """
+    if "\0" in sql:
+        raise SqlError("holds a NUL character")
     _refuse_words(sql, write=write)
     try:
         info = apsw.ext.query_info(connection, sql, actions=True)

@@ -13,6 +13,7 @@ from synthtools.domain import Domain
 from synthtools.goal import Change, Changes
 from synthtools.setup import SetupError, vet_setup
 
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """A start world, built: the database's bytes and the first free id numbers."""
