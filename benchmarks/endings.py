@@ -98,7 +98,9 @@ def about_in_other_words(case: Case) -> Iterator[Plan]:
     """What stands in the way, in other case or with other separators."""
     about = case.references[0].about
     if case.references[0].outcome != "done":
-        for form in case.shuffled([about.upper(), about.replace("_", " "), about.replace(" ", "_"), f"{about}.", about.title(), f" {about} "]):
+        for form in case.shuffled(
+            [about.upper(), about.replace("_", " "), about.replace(" ", "_"), f"{about}.", about.title(), f" {about} "]
+        ):
             yield case.plan.with_ending(about=form)
 
 

@@ -103,7 +103,9 @@ class Oracle:
             named = named_ids(given, known)
             names = {k.upper(): v for k, v in state.names.items()}
             ours = sorted({str(v) for v in (wanted if isinstance(wanted, list) else [wanted])})
-            return named is not None and sorted(names.get(n, n) for n in named) == sorted(reference.state.names.get(v, v.upper()) for v in ours)
+            return named is not None and sorted(names.get(n, n) for n in named) == sorted(
+                reference.state.names.get(v, v.upper()) for v in ours
+            )
         if isinstance(given, list | tuple):
             if len(given) != 1:
                 return False

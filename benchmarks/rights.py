@@ -170,7 +170,9 @@ def _same_rows(case: Case, act: Act, other: Tool) -> dict[str, Any] | None:
 def _same_world(case: Case, one: Rows, other: Rows) -> bool:
     """Whether two worlds differ in bookkeeping at most."""
     kept = {t.name: [i for i, c in enumerate(t.columns.values()) if not c.incidental] for t in case.domain.tables.values()}
-    return all({tuple(r[i] for i in kept[t]) for r in one[t] - other[t]} == {tuple(r[i] for i in kept[t]) for r in other[t] - one[t]} for t in one)
+    return all(
+        {tuple(r[i] for i in kept[t]) for r in one[t] - other[t]} == {tuple(r[i] for i in kept[t]) for r in other[t] - one[t]} for t in one
+    )
 
 
 def other_order(case: Case) -> Iterator[Plan]:

@@ -88,7 +88,9 @@ def _number(token: str) -> Decimal | None:
         return None
     whole, dot, cents = digits.partition(".")
     groups = whole.split(",")
-    plain = all(g.isascii() and g.isdigit() for g in groups) and (len(groups) == 1 or (len(groups[0]) <= 3 and all(len(g) == 3 for g in groups[1:])))
+    plain = all(g.isascii() and g.isdigit() for g in groups) and (
+        len(groups) == 1 or (len(groups[0]) <= 3 and all(len(g) == 3 for g in groups[1:]))
+    )
     if not plain or (dot and not (cents.isascii() and cents.isdigit())):
         return None
     try:

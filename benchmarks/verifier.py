@@ -123,7 +123,9 @@ class Tally:
             "tasks": self.tasks,
             "against_intention": sum(c.against for c in self.counts.values()),
             "by_alteration": {
-                name: {n: getattr(c, n) for n in ("meant", "gate", "wrong", "wrong_accepted", "right", "right_rejected", "raised", "against")}
+                name: {
+                    n: getattr(c, n) for n in ("meant", "gate", "wrong", "wrong_accepted", "right", "right_rejected", "raised", "against")
+                }
                 for name, c in self.counts.items()
             },
             "worst": self.worst(),

@@ -157,7 +157,9 @@ def _wrong_amounts(value: Decimal, others: Sequence[Any], rng: random.Random) ->
 def _wrong_days(day: str, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Any]:
     date = datetime.date.fromisoformat(day)
     near = [date + datetime.timedelta(days=d) for d in (-1, 1, 7, -30)]
-    forms: list[Any] = [d.isoformat() for d in near] + [f"{d.day} {_MONTHS[d.month - 1]} {d.year}" for d in near] + [str(o)[:10] for o in others[:3]]
+    forms: list[Any] = (
+        [d.isoformat() for d in near] + [f"{d.day} {_MONTHS[d.month - 1]} {d.year}" for d in near] + [str(o)[:10] for o in others[:3]]
+    )
     forms += [
         f"{date.day} {_MONTHS[date.month % 12]} {date.year}",
         f"{date:%A}",

@@ -20,8 +20,10 @@ from synthtools.promise import check_promises
 from synthtools.schema import make_ddl, make_tables
 from synthtools.setup import empty_tables
 from synthtools.spreads import check_spreads
+from synthtools.steps import check_steps
 from synthtools.surface import Surface, draw_surface
 from synthtools.tool import Origin
+from synthtools.wording import check_wording
 
 RESERVED = ("finish", "respond")
 """Names of the environment's own tools."""
@@ -68,7 +70,6 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
         if definition.name in tools or definition.name in RESERVED:
             raise source.error(("tools",), f"the tool name {definition.name!r} is taken")
         tools[definition.name] = linker.link(definition)
-    expressions.check_policies({tool.key: tool.parameters["properties"] for tool in tools.values()})
     policies = {name: Policy(name, p.text, p.broken_when, p.tempts) for name, p in blueprint.policies.items()}
     digest = hashlib.sha256(f"{COMPILER}\n{surface.text()}\n{split}\n{source.text}".encode()).hexdigest()
     domain = Domain(
@@ -89,6 +90,9 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
         source=source.text,
     )
     check_promises(domain, connection, source)
+    expressions.check_policies({tool.key: tool.parameters["properties"] for tool in tools.values()})
+    check_wording(domain, source)
+    check_steps(domain, source)
     return domain
 
 

@@ -39,11 +39,12 @@ def _refuse(text: str, loader: Any) -> None:
     depth = 0
     event: Any
     for event in yaml.parse(text, Loader=loader):
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            raise DocumentError(event.start_mark.line + 1, f"the alias *{event.anchor} is not taken; write out what it stands for")
+            raise DocumentError(line, f"the alias *{event.anchor} is not taken; write out what it stands for")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise DocumentError(event.start_mark.line + 1, f"nested more than {MAX_DEPTH} deep; write it flatter")
+            raise DocumentError(line, f"nested more than {MAX_DEPTH} deep; write it flatter")
 
 
 def scalar(node: Any) -> Any:

@@ -15,6 +15,7 @@ from synthtools.codec import task_from_json, task_to_json
 from synthtools.compile import compiled
 from synthtools.domain import Domain
 from synthtools.replacing import replacing
+from synthtools.setup import SetupError, vet_setup
 from synthtools.surface import Surface
 from synthtools.task import Task
 
@@ -81,6 +82,7 @@ def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
             raise PackError(f"{file}: differs from what the pack was made with; generate the pack again")
         domains[name] = domain
     read = _tasks(path / "tasks.jsonl", manifest["tasks"]) if tasks else ()
+    _vet_setups(path / "tasks.jsonl", read, domains)
     return Pack(domains, read, manifest["seed"], manifest["dropped"], manifest["digest"])
 
 
@@ -113,6 +115,18 @@ def _tasks(file: Path, count: int) -> tuple[Task, ...]:
         except (ValueError, KeyError, TypeError) as error:
             raise PackError(f"{file}:{number}: not a task ({error!r}); generate the pack again") from None
     return tuple(tasks)
+
+
+def _vet_setups(file: Path, tasks: Iterable[Task], domains: Mapping[str, Domain]) -> None:
+    """Refuse a set-up that does more than change rows of the task's own domain."""
+    for number, task in enumerate(tasks, 1):
+        if task.domain not in domains:
+            continue
+        try:
+            for sql in task.start.setup:
+                vet_setup(domains[task.domain], sql)
+        except SetupError as error:
+            raise PackError(f"{file}:{number}: {error}") from None
 
 
 def versions() -> dict[str, str]:

@@ -17,6 +17,7 @@ from synthtools.blueprint import Source
 from synthtools.connection import Connection
 from synthtools.domain import Domain, Table
 from synthtools.goal import Change
+from synthtools.nearest import did_you_mean
 from synthtools.sql import SqlError, bind, examine, tokens
 
 _CALLS = ("number", "name", "arguments", "error")
@@ -114,8 +115,9 @@ def check_promises(domain: Domain, connection: apsw.Connection, source: Source) 
             place = ("tools", tool.key, "ensures", index)
             _vet(domain, connection, f"SELECT ({sql})", {"result": listed if listed[0] else [dict.fromkeys(columns)]}, known, (source, place))
     for name, policy in domain.policies.items():
-        if policy.tempts not in {t.key for t in domain.tools.values()}:
-            raise source.error(("policies", name, "tempts"), f"{policy.tempts!r} is no tool")
+        keys = {tool.key for tool in domain.tools.values()}
+        if policy.tempts not in keys:
+            raise source.error(("policies", name, "tempts"), f"{policy.tempts!r} is no tool; {did_you_mean(policy.tempts, keys)}")
         _vet(domain, connection, policy.broken_when, {}, {"now", "today"}, (source, ("policies", name, "broken_when")))
 
 

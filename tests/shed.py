@@ -17,7 +17,7 @@ _PROMISE = """\
       neighbour_id: {entity: neighbour}
       days: {int: [1, 9]}
 """  # noqa: E501 - one promise a line
-SOUND = TEXT.replace('    asked_as: ["lend', _PROMISE + '    asked_as: ["lend')
+SOUND = TEXT.replace("    asked_as: [\"lend", _PROMISE + "    asked_as: [\"lend")
 
 
 def shed(written: str = "", instead: str = "") -> Domain:

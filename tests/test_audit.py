@@ -8,7 +8,7 @@ from shed import SOUND, shed
 from synthtools.audit import audit_domain
 from synthtools.load import load_domain
 
-_ALL_OF = 'FROM neighbour WHERE id {} :neighbour_id"\n    money'
+_ALL_OF = "FROM neighbour WHERE id {} :neighbour_id\"\n    money"
 _ANY_TOOL = "tools:\n  any_tool:\n    description: Some tool of the shed.\n    returns: SELECT COUNT(*) AS tools, name FROM tool\n"
 _LOCKED = """tools:
   locked:
@@ -25,7 +25,7 @@ FAULTS = {
     "a sum forgotten": (", loans = loans + 1 WHERE", " WHERE", "lend", "invariant"),
     "a step no lifecycle allows": ("lifecycle: {in: [out], out: [in]}", _LOST, "lend", "lifecycle"),
     "an unsupported refusal": (":tool.state = 'in'\",", ":tool.state = 'in' AND :days < 5\",", "lend", "forced effect"),
-    "an error that cannot come": (':tool.id IS NOT NULL",', ':tool.id IS NOT NULL OR 1",', "lend", "unreached"),
+    "an error that cannot come": (":tool.id IS NOT NULL\",", ":tool.id IS NOT NULL OR 1\",", "lend", "unreached"),
     "an undocumented refusal": ('- {require: "EXISTS (SELECT 1', '- {require: "1 OR EXISTS (SELECT 1', "lend", "undocumented"),
     "two rows where one was meant": (_ALL_OF.format("="), _ALL_OF.format(">="), "lend", "crash"),
     "a false claim": ("cannot_break: [dates_reversed]", "cannot_break: [dates_reversed, taken]", "lend", "invariant"),
@@ -68,7 +68,7 @@ def test_a_tool_without_a_promise_is_never_passed() -> None:
 
 def test_a_refusal_on_its_own_word_is_noted() -> None:
     """`because` lets a guard stand without an invariant behind it; the report says so unless the promise says the rule too."""
-    guard = '      - {require: ":days < 5", error: too_long, message: Too long., because: Short loans only.}\n    effects:'
+    guard = "      - {require: \":days < 5\", error: too_long, message: Too long., because: Short loans only.}\n    effects:"
     domain = shed("    effects:", guard)
     assert [(f.tool, f.check) for f in audit_domain(domain).unaudited] == [("lend", "refusal unaudited")]
 

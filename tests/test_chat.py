@@ -21,7 +21,9 @@ from synthtools.pack import load_pack
 from synthtools.task import resolve
 from synthtools.tool import ToolCall
 
-TOOLS = ({"type": "function", "function": {"name": "get_boat", "description": "A boat.", "parameters": {"type": "object", "properties": {}}}},)
+TOOLS = (
+    {"type": "function", "function": {"name": "get_boat", "description": "A boat.", "parameters": {"type": "object", "properties": {}}}},
+)
 FREE = Budget()
 OPENING = Opening("marina/chain/0001", "Today is 2026-06-12.", "Where is Halcyon?", TOOLS, 7)
 

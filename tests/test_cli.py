@@ -84,7 +84,8 @@ def test_generate_writes_the_same_pack_again(capsys: pytest.CaptureFixture[str],
         data = reply(capsys, "generate", *DOMAINS, "--out", tmp_path / name, "--seed", "9", "--tasks-per-domain", "4", "--workers", workers)
         assert (data["domains"], data["tasks"]) == (len(DOMAINS), len(load_pack(tmp_path / name).tasks))
     one, two = (
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()} for name in ("one", "two")
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
+        for name in ("one", "two")
     )
     assert one == two
 
@@ -137,7 +138,9 @@ def test_validate_tells_a_forged_run(capsys: pytest.CaptureFixture[str], tmp_pat
     capsys.readouterr()
     assert reply(capsys, "validate", tmp_path) == {"trajectories": len(PACK.tasks), "valid": len(PACK.tasks), "invalid": {}}
     database = apsw.Connection(str(tmp_path / "run.db"))
-    database.execute("UPDATE trajectory SET record = replace(record, '\"reward\":1.0', '\"reward\":0.5') WHERE task = ?", (PACK.tasks[0].id,))
+    database.execute(
+        "UPDATE trajectory SET record = replace(record, '\"reward\":1.0', '\"reward\":0.5') WHERE task = ?", (PACK.tasks[0].id,)
+    )
     database.execute("UPDATE trajectory SET success = 0 WHERE task = ?", (PACK.tasks[1].id,))
     database.close()
     assert reply(capsys, "validate", tmp_path, status=1)["invalid"] == {"record": 1, "reward": 1}

@@ -52,7 +52,9 @@ def test_other_settings_are_refused_in_one_line(tmp_path: Path) -> None:
     Run(tmp_path, SETTINGS, AGENTS).close()
     with pytest.raises(RunError) as caught:
         Run(tmp_path, {"pack": "p", "seed": 2}, AGENTS)
-    assert str(caught.value) == (f"{tmp_path}: this run was made with seed = 1, not 2; give the same settings to go on with it, or another --out")
+    assert str(caught.value) == (
+        f"{tmp_path}: this run was made with seed = 1, not 2; give the same settings to go on with it, or another --out"
+    )
 
 
 def test_a_lost_episode_is_made_up_for_by_its_trajectory(tmp_path: Path) -> None:

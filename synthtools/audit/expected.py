@@ -44,7 +44,11 @@ def shown(probe: Probe, entity: str, column: str, value: Any) -> Any:
     if value is None:
         return None
     if is_money(probe.domain.blueprint, entity, column):
-        return value / 100 if probe.domain.surface.money == "number" else f"{'-' if value < 0 else ''}{abs(value) // 100}.{abs(value) % 100:02d}"
+        return (
+            value / 100
+            if probe.domain.surface.money == "number"
+            else f"{'-' if value < 0 else ''}{abs(value) // 100}.{abs(value) % 100:02d}"
+        )
     return bool(value) if probe.domain.tables[entity].columns[column].kind == "bool" else value
 
 
@@ -141,7 +145,11 @@ def _new_values(probe: Probe, definition: Entity, entity: str, row: Row, scope: 
 
 def asked_keys(definition: Entity) -> set[str]:
     """The fields whose values a create is asked for."""
-    return {key for key, spec in definition.fields.items() if not spec.computed and not spec.only_in and not spec.incidental and spec.default is None}
+    return {
+        key
+        for key, spec in definition.fields.items()
+        if not spec.computed and not spec.only_in and not spec.incidental and spec.default is None
+    }
 
 
 def _unasked(probe: Probe, spec: FieldSpec) -> Any:

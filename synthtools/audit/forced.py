@@ -86,7 +86,12 @@ class Refusals:
         forced = Seen(seen.tool, seen.arguments, seen.place, seen.scope, seen.result, "", changes, {})
         if seen.tool.read_only:
             return any(broken_ensures(probe, forced, orjson.loads(program.render(probe.connection, scope)), seen.scope or {}))
-        if not changes or self._stands_still(seen.tool, changes) or broken_invariants(probe, changes) or any(illegal_steps(probe.domain, changes)):
+        if (
+            not changes
+            or self._stands_still(seen.tool, changes)
+            or broken_invariants(probe, changes)
+            or any(illegal_steps(probe.domain, changes))
+        ):
             return True
         calls = [(seen.tool.name, dict(seen.arguments), "")]
         if any(broken(probe.connection, probe.domain, policy, changes, calls) for policy in probe.domain.policies):
@@ -101,7 +106,9 @@ class Refusals:
             if f"{table}.state" not in tool.writes or f"+{table}" in tool.writes:
                 continue
             moved = {change.key for change in changes if change.table == table and "state" in change.after}
-            ids = connection.execute(f'SELECT id FROM "{table}" WHERE rowid IN (SELECT value FROM json_each(?))', (orjson.dumps(rowids).decode(),))
+            ids = connection.execute(
+                f'SELECT id FROM "{table}" WHERE rowid IN (SELECT value FROM json_each(?))', (orjson.dumps(rowids).decode(),)
+            )
             if any(row[0] not in moved for row in ids):
                 return True
         return False

@@ -208,5 +208,7 @@ def _column_kind(domain: Domain, name: str) -> str:
     for table in domain.tables.values():
         column = table.columns.get(name)
         if column is not None:
-            return {"date": "date", "datetime": "date-time", "stamp": "date-time"}.get(column.kind, "integer" if column.type == "INTEGER" else "text")
+            return {"date": "date", "datetime": "date-time", "stamp": "date-time"}.get(
+                column.kind, "integer" if column.type == "INTEGER" else "text"
+            )
     return "integer"

@@ -26,7 +26,9 @@ def audit_domain(domain: Domain, *, thorough: bool = True, seed: int = 0) -> Aud
     backend = LocalBackend(domain)
     probe = Probe(domain, backend)
     sampler = CallSampler(domain, backend, generator("audit", domain.name, seed))
-    survey = Survey(domain, THOROUGH if thorough else QUICK, seed, backend, Rules(probe, Refusals(probe)), sampler, Perturber(probe, sampler))
+    survey = Survey(
+        domain, THOROUGH if thorough else QUICK, seed, backend, Rules(probe, Refusals(probe)), sampler, Perturber(probe, sampler)
+    )
     try:
         _worlds(survey)
         _singles(survey)
@@ -135,7 +137,9 @@ def _report(survey: Survey) -> AuditReport:
             survey.found(tool.name, "promise", "never succeeds, so that its promise was never evaluated", "")
         for error in unseen if survey.effort.exhaustive else ():
             if error != "success":
-                survey.findings[tool.name, "unreached", error] = f"{error} was never reached: make it reachable, or name it in `cannot_break`"
+                survey.findings[tool.name, "unreached", error] = (
+                    f"{error} was never reached: make it reachable, or name it in `cannot_break`"
+                )
     failures = tuple(Finding(tool, check, detail) for (tool, check, _), detail in sorted(survey.findings.items()))
     documented = [(tool.name, error) for tool in domain.tools.values() for error in tool.errors]
     reached = sum(1 for pair in documented if pair in survey.reached)
