@@ -15,7 +15,7 @@ KIND = 'kind: {sql: "SELECT DISTINCT name FROM part WHERE stock > 0"}'
 FORBID = "UPDATE repair SET paid = 0 WHERE id = :repair_id"
 
 STATEMENTS = [
-    (MONEY, 'price: {money: "%s"}' % ESCAPE, "closes nothing"),
+    (MONEY, f'price: {{money: "{ESCAPE}"}}', "closes nothing"),
     (MONEY, 'price: {money: "abs(random()) % 1000"}', "random() is not allowed"),
     (MONEY, "price: {money: \"unixepoch('now')\"}", "reads the host's clock"),
     (MONEY, 'price: {money: "(SELECT COUNT(*) FROM pragma_database_list)"}', "not a table of the domain"),
@@ -25,9 +25,9 @@ STATEMENTS = [
     (MONEY, 'price: {money: "1\\0"}', "NUL"),
     ("stock: {int: [0, 12]}", 'stock: {int: "prize + 1"}', "did you mean 'price'?"),
     ("due: {date: [+0d, +20d]}", 'due: {date: {after: "random()", days: [1, 2]}}', "random() is not allowed"),
-    ("when: paid = 1", 'when: "%s"' % ESCAPE, "closes nothing"),
+    ("when: paid = 1", f'when: "{ESCAPE}"', "closes nothing"),
     ("when: paid = 1", "when: payd = 1", "did you mean 'paid'?"),
-    (WHERE, 'where: "%s"' % ESCAPE, "closes nothing"),
+    (WHERE, f'where: "{ESCAPE}"', "closes nothing"),
     (WHERE, "where: state = :nothing", ":nothing is unknown here"),
     (KIND, 'kind: {sql: "SELECT 1; RELEASE episode; SAVEPOINT episode"}', "RELEASE is not allowed"),
     (KIND, 'kind: {sql: "SELECT name FROM part WHERE stok > 0"}', "did you mean 'stock'?"),
