@@ -21,7 +21,7 @@ lint: $(VENV)/.tested
 	$(BIN)/mypy --strict synthtools envs agents
 
 bench: $(VENV)/.tested
-	@set -e; for name in step scale verifier; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@set -e; for name in step scale sandbox verifier; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 bfcl:                        ## the peer that step.py measures beside ours, in an environment of its own
 	$(PYTHON) -m venv benchmarks/.bfcl

@@ -178,6 +178,7 @@ class Stored:
         self.folder = folder
         try:
             self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            self._db.set_busy_timeout(5_000)
             self.settings: dict[str, Any] = {
                 name: orjson.loads(value) for name, value in self._db.execute("SELECT name, value FROM setting ORDER BY name")
             }

@@ -2,8 +2,9 @@
 
     python benchmarks/scale.py [--json] [--record] [--domains NAME …]
 
-Domains: compiled and populated at 1,000, 10,000 and 100,000 rows, and audited. Tasks: generated and proven in packs of three
-sizes. Trajectories: the reference agent's, rolled out and validated, in runs of three sizes. Medians over domains.
+Worlds: of every domain of the catalogue, with 1,000, 10,000 and 100,000 rows. Domains: compiled and audited.
+Tasks: generated and proven in packs of three sizes. Trajectories: the reference agent's, rolled out and validated, in runs of
+three sizes. Medians over domains.
 """
 
 from __future__ import annotations
@@ -83,14 +84,21 @@ def memory_of_an_episode(domain: Domain) -> float:
     return used
 
 
-def costs(domain: Domain, path: Path) -> dict[str, float]:
-    """Every figure of one domain."""
-    found = {"compile_ms": seconds(lambda: compile_file(path))[0] * 1e3}
+def population(domain: Domain) -> dict[str, float]:
+    """Milliseconds to build a domain's worlds, how many rows they hold, and what a keyed read in them costs."""
+    found: dict[str, float] = {}
     for rows in ROWS:
         taken, image = seconds(lambda rows=rows: build_world(domain, 0, rows))
         world = World(domain, image)
-        found |= {f"populate_ms_{rows}": taken * 1e3, f"keyed_step_us_{rows}": keyed_step_us(domain, world)}
+        made = sum(world.connection.execute(f'SELECT COUNT(*) FROM "{table}"').get for table in domain.tables)
+        found |= {f"populate_ms_{rows}": round(taken * 1e3, 1), f"rows_{rows}": made, f"keyed_step_us_{rows}": round(keyed_step_us(domain, world), 1)}
         world.close()
+    return found
+
+
+def costs(domain: Domain, path: Path) -> dict[str, float]:
+    """Every other figure of one domain."""
+    found = {"compile_ms": seconds(lambda: compile_file(path))[0] * 1e3}
     found["audit_ms"] = seconds(lambda: audit_domain(domain, thorough=False))[0] * 1e3
     tasks: tuple[Any, ...] = ()
     for size in PACKS:
@@ -115,8 +123,10 @@ def main() -> None:
     parser.add_argument("--domains", nargs="*", default=["marina_berths", "motor_claims", "freight_forwarding"])
     options = parser.parse_args()
     every = [costs(load_domain(name), catalog()[name].path) for name in options.domains]
+    worlds = {name: population(load_domain(name)) for name in catalog()}
     result: dict[str, Any] = {key: statistics.median(found[key] for found in every) for key in every[0]}
-    result |= {"domains": options.domains, "machine": machine()}
+    result |= {key: statistics.median(found[key] for found in worlds.values()) for key in next(iter(worlds.values()))}
+    result |= {"domains": options.domains, "worlds": worlds, "machine": machine()}
     result["domains_audited_per_second"] = 1000 / result["audit_ms"]
     result["tasks_proven_per_second"] = 1000 / result[f"task_ms_{PACKS[-1]}"]
     result["trajectories_validated_per_second"] = 1000 / result[f"trajectory_ms_{RUNS[-1]}"]

@@ -47,6 +47,12 @@ class Moment:
     shaping: Shaping
 
 
+def _taken(action: Action) -> ToolCall:
+    """The call that an action is, with arguments that nobody else can change."""
+    usual = isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN
+    return own_call(action if usual else as_call(action))  # type: ignore[arg-type]
+
+
 def _first_tools(worlds: Worlds, talks: bool) -> Schemas:
     """What calls are drawn from until an episode brings its own tools."""
     return worlds.offers(worlds.names[0], talks).without(()).tools
@@ -137,8 +143,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         """Make one call. Whatever the agent passes is answered, and never raises; ResetNeeded before the first reset."""
         if self._over:
             return self._after_the_end()
-        call = action if isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN else as_call(action)
-        call = own_call(call)
+        call = _taken(action)
         result = self._special(call) if call.name in self._offer.special else self.backend.call(call)
         self.calls.append((call, result))
         if not self.terminated and len(self.calls) >= self.max_steps:
@@ -148,6 +153,12 @@ class ToolEnv(gymnasium.Env[str, Action]):
         if self._over:
             info["success"], info["judgement"] = self.judgement.success, self.judgement.reason
         return result.content, reward, self.terminated, self.truncated, info
+
+    def announce(self, action: Action) -> None:
+        """Send the call of the next `step` ahead, where the backend can have many in flight; elsewhere nothing."""
+        announce = getattr(self.backend, "announce", None) if self._begun and not self._over else None
+        if announce is not None and (call := _taken(action)).name not in self._offer.special:
+            announce(call)
 
     def render(self) -> str | None:
         """The episode so far as a person reads it, where the render mode is `ansi`."""

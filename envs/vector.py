@@ -31,6 +31,8 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: a vector environment has at least 1")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self._in_flight = env.backend_name == "docker"
+        """Whether calls are sent ahead, to be carried out at once in all."""
         self.num_envs = num_envs
         self.envs = [env, *(env.fork() for _ in range(num_envs - 1))]
         self.render_mode = env.render_mode
@@ -65,6 +67,11 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         terminations = [False] * self.num_envs
         truncations = [False] * self.num_envs
         infos: Infos = {}
+        if self._in_flight:
+            actions = tuple(actions)
+            for index, (env, action) in enumerate(zip(self.envs, actions, strict=True)):
+                if not self._done[index]:
+                    env.announce(action)
         waits, again = self.autoreset_mode is AutoresetMode.NEXT_STEP, self.autoreset_mode is AutoresetMode.SAME_STEP
         for index, (env, action) in enumerate(zip(self.envs, actions, strict=True)):
             if waits and self._done[index]:

@@ -77,6 +77,8 @@ class ToolkitCode:
     """`retail.py:Retail`: the file and the class in it."""
     files: Mapping[str, bytes]
     """Relative path → content: the file itself and what it reads from its folder."""
+    folder: str = ""
+    """Where the files lie already, as inside a container; their contents are then not carried along. Empty: they are written where they run."""
     trusted: bool = False
     """Whether it may run in this process; if not, only in a container."""
 

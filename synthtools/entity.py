@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from synthtools.blueprint import Blueprint, Entity, FieldSpec
+from synthtools.number import plural_of
 
 
 def plural(entity: str, definition: Entity) -> str:
@@ -10,13 +11,6 @@ def plural(entity: str, definition: Entity) -> str:
     if definition.plural:
         return definition.plural
     return plural_of(entity)
-
-
-def plural_of(noun: str) -> str:
-    """An English noun for several."""
-    if noun.endswith("y") and noun[-2] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 def called(entity: str, definition: Entity) -> str:

@@ -37,7 +37,7 @@ MANNERS = (
         ("", "", "", " Thank you.", " Thanks."),
     ),
     Manner(
-        ("Could you {c}?", "Could you please {c}?", "Would you {c} for me?", "Can I ask you to {c}?", "Would you be so kind as to {c}?"),
+        ("Could you {c}?", "Could you please {c}?", "Would you please {c}?", "Can I ask you to {c}?", "Would you be so kind as to {c}?"),
         ("May I ask: {q}?", "I wanted to ask: {q}?", "A question, if I may: {q}?", "Could you look something up for me: {q}?"),
         ("", "Good afternoon. ", "Hello! ", "Hi there, ", "Sorry to bother you. "),
         ("", " Many thanks!", " Thank you very much.", " I'd appreciate it.", " Thanks in advance."),
@@ -49,7 +49,7 @@ MANNERS = (
         ),
     ),
     Manner(
-        ("can you {c}", "{c} please", "need you to {c}", "pls {c}", "{c}, quick as you can"),
+        ("can you {c}?", "{c} please", "need you to {c}", "pls {c}", "{c}, quick as you can"),
         ("{q}?", "quick one: {q}?", "question: {q}?", "any idea: {q}?"),
         ("", "", "hi, ", "hey ", "morning, "),
         ("", "", " thx", " cheers", " ta"),
@@ -59,7 +59,7 @@ MANNERS = (
     Manner(
         ("{C}.", "Kindly {c}.", "We would ask you to {c}.", "It is necessary to {c}.", "As agreed, {c}."),
         ("For our records: {q}?", "For the file: {q}?", "Please state: {q}?", "The auditors want to know: {q}?"),
-        ("Dear colleague, ", "Dear team, ", "To whom it may concern: ", ""),
+        ("Dear colleague, ", "Dear team, ", "To whom it may concern, ", ""),
         (" Kind regards.", " With thanks.", " Regards.", ""),
         joins=("{A}. Thereafter, {b}.", "We have two matters. {A}. Secondly, {b}.", "{A}; subsequently, {b}.", "Kindly {a}, and then {b}."),
     ),
@@ -92,14 +92,8 @@ FALLBACKS = (
     "If it's a no, reply with the {noun} number so I can pass it on.",
 )
 
-CONDITIONS = (
-    "{Q}? If it is {test}, {a}; otherwise {b}.",
-    "Depends on one thing: {q}? If {test}, {a}. If not, {b}.",
-    "{Q}? If that's {test}, {a}, else {b}.",
-    "Please check first: {q}? When it's {test}, {a}; in any other case {b}.",
-    "Look this up: {q}? Should it be {test}, {a}. Otherwise {b}.",
-    "One thing decides it: {q}? {A} if it is {test}, and if it isn't, {b}.",
-)
+LOOK_UPS = ("{C}.", "Please {c}.", "Could you {c}?", "{C}, would you?", "Can you {c}?")
+"""For what is a question, but asked as a command."""
 
 
 def mark(text: str) -> str:
@@ -108,8 +102,9 @@ def mark(text: str) -> str:
 
 
 def finished(marked: str) -> str:
-    """A request without marks, tidied."""
-    text = re.sub(rf"[{OPEN}{CLOSE}]", "", marked)
+    """A request without marks, tidied; "a" is "an" before a value that begins with a vowel."""
+    text = re.sub(rf"\b([Aa]) (?={OPEN}+(?:[aeio]|u(?!n[ai]|s)))", r"\1n ", marked, flags=re.IGNORECASE)
+    text = re.sub(rf"[{OPEN}{CLOSE}]", "", text)
     return re.sub(r"\s+([.,;?!])", r"\1", re.sub(r"[ \t]+", " ", text)).strip()
 
 
@@ -180,7 +175,9 @@ _NOT_VERBS = frozenset(
     "a an the this that these those it its they there nobody somebody someone i i'm i've "
     "i'll i'd they're it's that's there's we're who's we we've you he she my our their his her "
     "no what when where which who whose how why if once after before as from for in on at with just now sorry could can would please "
-    "whichever whatever whoever everything everyone everybody all any both each another one two three some most every only also and or but so".split()
+    "whichever whatever whoever everything everyone everybody all any both each another one two three some most every only also and or but so "
+    "don't never let's new first is are was were am does did has had will shall should may might must "
+    "what's whom whose until since by of up between above below under within seen".split()
 )
 
 
@@ -192,7 +189,8 @@ def is_clause(phrase: str) -> bool:
 def is_imperative(template: str) -> bool:
     """Whether a template, its slots unfilled, begins with a verb and ends open."""
     first = template.split(maxsplit=1)[0].strip(",:;").lower()
-    return is_clause(template) and template[0] not in '{"' and not template[0].isupper() and first not in _NOT_VERBS
+    opens = template[0] in f'{{"{OPEN}' or template[0].isupper() or template.startswith("do not ")
+    return is_clause(template) and not opens and first not in _NOT_VERBS
 
 
 def upper_first(text: str) -> str:
@@ -205,10 +203,11 @@ def upper_first(text: str) -> str:
 
 def lower_first(text: str) -> str:
     """Small first letter, unless the text begins with a value."""
-    return text if not text or text[0] == OPEN or text[:2] in ("I ", "I'") else text[0].lower() + text[1:]
+    return text if not text or text[0] == OPEN or text[:2] in ("I ", "I'") or text[1:2].isupper() else text[0].lower() + text[1:]
 
 
-def _fill(template: str, clauses: dict[str, str]) -> str:
+def filled(template: str, clauses: dict[str, str]) -> str:
+    """A template with clauses for its slots; a slot in capitals begins a sentence."""
     for name, text in clauses.items():
         template = template.replace(f"{{{name}}}", lower_first(text)).replace(f"{{{name.upper()}}}", upper_first(text))
     return template
@@ -216,51 +215,35 @@ def _fill(template: str, clauses: dict[str, str]) -> str:
 
 def ask_command(manner: Manner, clause: str, rng: random.Random, after: str = "") -> str:
     """A command, or whole sentences, in a manner; `after` is a sentence to follow."""
-    body = _fill(rng.choice(manner.commands), {"c": clause}) if is_clause(clause) else (clause if manner.lower else upper_first(clause))
+    body = filled(rng.choice(manner.commands), {"c": clause}) if is_clause(clause) else (clause if manner.lower else upper_first(clause))
     if after:
         body = f"{body}{'.' if is_clause(body) else ''} {after}"
-    return _around(manner, body, rng)
+    return around(manner, body, rng)
 
 
 def ask_question(manner: Manner, clause: str, rng: random.Random) -> str:
-    """A question in a manner; the clause may be whole sentences already."""
-    body = _fill(rng.choice(manner.questions), {"q": clause}) if is_clause(clause) else upper_first(clause)
-    return _around(manner, body, rng)
+    """A question in a manner; the clause may be whole sentences already, or tell to look something up."""
+    if is_imperative(clause):
+        return around(manner, filled(rng.choice(LOOK_UPS), {"c": clause}), rng)
+    body = filled(rng.choice(manner.questions), {"q": clause}) if is_clause(clause) else upper_first(clause)
+    return around(manner, body, rng)
 
 
 def ask_several(manner: Manner, clauses: list[str], rng: random.Random) -> str:
     """Two or more commands in one request."""
     if len(clauses) == 2 and all(map(is_clause, clauses)):
-        return _around(manner, _fill(rng.choice(manner.joins), {"a": clauses[0], "b": clauses[1]}), rng)
+        return around(manner, filled(rng.choice(manner.joins), {"a": clauses[0], "b": clauses[1]}), rng)
     parts = [upper_first(c) + ("." if is_clause(c) else "") for c in clauses]
     if len(parts) > 2 and rng.random() < 0.5:
         parts = [f"{number}. {part}" for number, part in enumerate(parts, 1)]
-        return _around(manner, f"{_several(len(parts))} things. " + " ".join(parts), rng)
+        return around(manner, f"{_several(len(parts))} things. " + " ".join(parts), rng)
     starts = ["", rng.choice(("Then ", "Also: ", "Next: ", "And: ")), rng.choice(("And last, ", "Finally, ", "One more: "))]
     joined = [starts[min(i, 2)] + (lower_first(p) if i and starts[min(i, 2)] else p) for i, p in enumerate(parts)]
-    return _around(manner, " ".join(joined), rng)
+    return around(manner, " ".join(joined), rng)
 
 
 def _several(count: int) -> str:
     return {2: "Two", 3: "Three", 4: "Four"}.get(count, str(count))
-
-
-def ask_conditional(manner: Manner, question: str, test: str, acts: tuple[str, str], rng: random.Random) -> str:
-    """If what is asked passes a test, one thing, otherwise another."""
-    template = rng.choice(CONDITIONS).replace("{test}", test)
-    return _around(manner, _fill(template, {"q": question, "a": acts[0], "b": acts[1]}), rng)
-
-
-def ask_state_condition(manner: Manner, described: str, state: str, acts: tuple[str, str], rng: random.Random) -> str:
-    """If a described thing is in a state, one thing; otherwise another."""
-    forms = (
-        f"If {described} is {state}, {{a}}; otherwise {{b}}.",
-        f"Is {described} {state}? Then {{a}}. If not, {{b}}.",
-        f"Have a look whether {described} is {state}: if so {{a}}, if not {{b}}.",
-        f"{{A}}, but only if {described} is {state}. Otherwise {{b}}.",
-        f"Should {described} be {state}, {{a}}; else {{b}}.",
-    )
-    return _around(manner, _fill(rng.choice(forms), {"a": acts[0], "b": acts[1]}), rng)
 
 
 def fallback(noun: str, rng: random.Random) -> str:
@@ -268,7 +251,8 @@ def fallback(noun: str, rng: random.Random) -> str:
     return rng.choice(FALLBACKS).replace("{noun}", noun)
 
 
-def _around(manner: Manner, body: str, rng: random.Random) -> str:
+def around(manner: Manner, body: str, rng: random.Random) -> str:
+    """What people say before and after what they have to say."""
     opening, closing = rng.choice(manner.openings), rng.choice(manner.closings)
     if opening and opening.rstrip()[-1] not in ".!:":
         body = lower_first(body)

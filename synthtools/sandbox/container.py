@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +22,12 @@ from synthtools.populate import DEFAULT_ROWS, world_image
 from synthtools.sandbox import frames
 from synthtools.sandbox.engine import LABEL, Engine, EngineError
 from synthtools.sandbox.failure import SandboxError
+from synthtools.sandbox.image import TOOLKIT
 from synthtools.sandbox.limits import Limits
 from synthtools.sandbox.mux import Mux
 from synthtools.sandbox.owner import owner
 from synthtools.sandbox.profile import seccomp_profile
+from synthtools.sandbox.source import source_digest
 
 Transport = Literal["socket", "stdio"]
 _CONTROL_SECONDS = 5.0
@@ -72,6 +75,7 @@ class Container:
         self._linked = threading.Condition()
         self._folder = Path(tempfile.mkdtemp(prefix="st-"))
         self._listener: socket.socket | None = None
+        self._attached: socket.socket | None = None
         self.id = ""
         try:
             with engine.asked("start a container"):
@@ -103,9 +107,7 @@ class Container:
             user=settings.pop("user"),
             hostname=settings.pop("hostname"),
             labels=settings.pop("labels"),
-            host_config=self.engine.client.api.create_host_config(
-                **{**settings, "pids_limit": settings["pids_limit"], "nano_cpus": settings["nano_cpus"]}
-            ),
+            host_config=self.engine.client.api.create_host_config(**settings),
         )
         self.id = str(made["Id"])
         self._attach()
@@ -126,7 +128,7 @@ class Container:
         """Standard input and output as one stream of channels."""
         attached = self.engine.client.api.attach_socket(self.id, params={"stdin": 1, "stdout": 1, "stream": 1})
         raw = getattr(attached, "_sock", attached)
-        self._raw = raw
+        self._attached = raw
         down, up = os.pipe()
         threading.Thread(target=_unwrap, args=(raw, up), daemon=True).start()
         Mux(down, raw.fileno(), self._introduce).start()
@@ -174,7 +176,9 @@ class Container:
                 return value
             case ["failed", str(line)]:
                 raise SandboxError("crashed", line[:300])
-            case ["ready", str()]:
+            case ["ready", str(digest)]:
+                if digest != source_digest():
+                    raise EngineError("the image holds another version of synthtools than runs here; make it anew from this one")
                 return None
         raise frames.Garbled("an answer of no known shape")
 
@@ -182,7 +186,7 @@ class Container:
         """Bring a domain, and one of its start worlds, into the container, once."""
         with self._lock:
             if domain.digest not in self._loaded:
-                self.order("load", pickle.dumps(domain), seconds=self.limits.start_seconds)
+                self.order("load", pickle.dumps(_as_inside(domain)), seconds=self.limits.start_seconds)
                 self._loaded.add(domain.digest)
             if world is not None and domain.toolkit is None and (domain.digest, world) not in self._worlds:
                 image = world_image(domain, world, DEFAULT_ROWS)
@@ -200,8 +204,7 @@ class Container:
             try:
                 return pid, self._link(token, time.monotonic() + self.limits.start_seconds)
             except TimeoutError:
-                status = self.end(pid)
-                raise SandboxError("crashed", f"a worker did not get ready ({how(status)})") from None
+                raise SandboxError("crashed", f"a worker did not get ready ({how(*self.end(pid))})") from None
 
     def release(self, pid: int) -> None:
         """End a worker without waiting for it."""
@@ -213,13 +216,14 @@ class Container:
                 except (frames.Closed, TimeoutError):
                     self.destroy()
 
-    def end(self, pid: int) -> int:
-        """End a worker; gives its wait status, or -1 where the container is gone."""
+    def end(self, pid: int) -> tuple[int, bool]:
+        """End a worker; gives its wait status (-1: the container is gone), and whether it had to be killed."""
         self.workers.discard(pid)
         try:
-            return int(self.order("end", pid))
-        except SandboxError:
-            return -1
+            status, lingered = self.order("end", pid)
+            return int(status), bool(lingered)
+        except (SandboxError, TypeError, ValueError):
+            return -1, False
 
     def state(self) -> Mapping[str, int]:
         """How many workers there are, and the supervisor's memory in KiB."""
@@ -235,6 +239,8 @@ class Container:
         if self.id:
             with contextlib.suppress(EngineError):
                 self.engine.remove(self.id)
+        if self._attached is not None:
+            self._attached.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -243,10 +249,19 @@ class Container:
         return stat.S_ISSOCK(os.lstat(self._folder / "link" / "link").st_mode)
 
 
-def how(status: int) -> str:
-    """A wait status in words."""
+def _as_inside(domain: Domain) -> Domain:
+    """A domain as a container needs it: a toolkit's files are in its image already."""
+    if domain.toolkit is None:
+        return domain
+    return replace(domain, toolkit=replace(domain.toolkit, files=dict.fromkeys(domain.toolkit.files, b""), folder=TOOLKIT))
+
+
+def how(status: int, lingered: bool) -> str:
+    """A worker's end in words."""
     if status < 0:
         return "the container is gone"
+    if lingered:
+        return "it went on without a connection, and was killed"
     if os.WIFSIGNALED(status):
         return f"killed by signal {os.WTERMSIG(status)}"
     return f"ended with code {os.WEXITSTATUS(status)}"

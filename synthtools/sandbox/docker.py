@@ -35,15 +35,20 @@ class DockerBackend:
         """Raises EngineError where there is no engine to use."""
         self.domain = domain
         self.pool = pool or shared_pool()
+        self._process = os.getpid()
         self._container: Container | None = None
         self._link: socket.socket | None = None
         self._worker = 0
         self._numbers = itertools.count(1)
+        self._ahead: tuple[ToolCall, int] | None = None
+        """A call that was sent ahead, and its number."""
 
     def reset(self, start: Snapshot) -> None:
         """Begin at a start, or go on from a mid-episode snapshot, in a fresh worker. Raises ValueError for another domain's."""
         if start.domain != self.domain.digest:
             raise ValueError(f"a snapshot of another domain, or of another version of {self.domain.name}")
+        if self._process != os.getpid():
+            raise SandboxError("lost", "this backend belongs to the process that forked; open another")
         self.close()
         self._open(start.world)
         setup, counters = list(start.setup), [tuple(counter) for counter in start.counters]
@@ -57,7 +62,16 @@ class DockerBackend:
 
     def call(self, call: ToolCall) -> ToolResult:
         """Execute one call; a failed call has changed nothing."""
-        return self._read(wire.result, self._ask("call", *_plain_call(call)))
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return self._read(wire.result, self._ask("call", *_plain_call(call)))
+        if ahead[0] != call:
+            raise ValueError(f"{ahead[0].name} was announced, and {call.name} is called")
+        return self.result(ahead[1], time.monotonic() + self.pool.limits.call_seconds)
+
+    def announce(self, call: ToolCall) -> None:
+        """Send a call ahead; `call` then takes its result. So that many episodes can be in flight in one thread."""
+        self._ahead = (call, self.post_call(call))
 
     def post_call(self, call: ToolCall) -> int:
         """Send a call without waiting for its result; gives its number. So that many episodes can be in flight."""
@@ -95,17 +109,21 @@ class DockerBackend:
         """End the episode's worker; may be called twice."""
         if self._link is not None:
             self._link.close()
-        if self._container is not None:
+        if self._container is not None and self._process == os.getpid():
             self._container.release(self._worker)
-        self._link = self._container = None
+        self._link = self._container = self._ahead = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_link", None) is not None:
+            self.close()
 
     def _ask(self, order: str, *arguments: Any, seconds: float = 0.0) -> Any:
         number = self._post(order, *arguments)
         return self._take(number, time.monotonic() + (seconds or self.pool.limits.call_seconds))
 
     def _post(self, order: str, *arguments: Any) -> int:
-        if self._link is None:
-            raise SandboxError("lost", "no episode is running: reset first")
+        if self._link is None or self._process != os.getpid():
+            raise SandboxError("lost", "no episode is running in this process: reset first")
         number = next(self._numbers)
         deadline = time.monotonic() + self.pool.limits.call_seconds
         try:
@@ -128,8 +146,8 @@ class DockerBackend:
         match answer:
             case [int(given), "ok", value] if given == number:
                 return value
-            case [int(given), "fault", "memory" | "tool" as kind, str(line)] if given == number:
-                raise self._failure(kind, line[:300])
+            case [int(given), "fault", "memory" | "tool" | "crashed" as kind, str(line)] if given in (number, 0):
+                raise self._failure(kind, " ".join(line.split())[:300])
         raise self._failure("protocol", "the worker does not speak as it should: an answer of no known shape, or to another order")
 
     def _read(self, reader: Callable[[Any], T], answer: Any) -> T:
@@ -141,11 +159,12 @@ class DockerBackend:
     def _death(self, what: str) -> SandboxError:
         """The worker is gone: the supervisor knows how it ended."""
         container = self._container
-        status = container.end(self._worker) if container is not None else -1
+        status, lingered = container.end(self._worker) if container is not None else (-1, False)
         self._container = None
-        if status < 0:
-            return self._failure("lost", f"{what}: the container is gone")
-        return self._failure(_KINDS.get(os.WTERMSIG(status), "crashed") if os.WIFSIGNALED(status) else "crashed", f"{what}: {how(status)}")
+        kind: FailureKind = "lost" if status < 0 else "crashed"
+        if status > 0 and os.WIFSIGNALED(status) and not lingered:
+            kind = _KINDS.get(os.WTERMSIG(status), kind)
+        return self._failure(kind, f"{what}: {how(status, lingered)}")
 
     def _failure(self, kind: FailureKind, message: str) -> SandboxError:
         """The failure to raise; the episode's worker is ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,10 @@ class Engine:
             self.version: dict[str, Any] = self.client.version()
         except (DockerException, OSError) as error:
             raise EngineError(_why(error)) from None
-        if _parts(self.version.get("ApiVersion", "0")) < _parts(OLDEST):
-            raise EngineError(f"the Docker engine {self.version.get('Version')} is too old: 20.10 or newer is needed")
-        if self.version.get("Os", "linux") != "linux":
-            raise EngineError("the Docker engine does not run Linux containers; switch it to Linux containers")
+        unfit = _unfit(self.version)
+        if unfit:
+            self.client.close()
+            raise EngineError(unfit)
 
     @property
     def is_local(self) -> bool:
@@ -88,6 +88,17 @@ class Engine:
                 raise EngineError(f"the Docker engine would not import the image: {last['error']}")
             return self.client.images.get(f"{repository}:{tag}")
 
+    def derive_image(self, base: str, files: bytes, repository: str, tag: str, changes: Sequence[str]) -> DockerImage:
+        """An image of a base and more files (a tar); made by committing a container that never runs."""
+        with self.asked("make an image"):
+            container = self.client.containers.create(base)
+            try:
+                container.put_archive("/", files)
+                image: DockerImage = container.commit(repository=repository, tag=tag, changes="\n".join(changes))
+                return image
+            finally:
+                container.remove(force=True)
+
     def containers(self, label: str = LABEL) -> list[DockerContainer]:
         """Containers of a label, running or not."""
         with self.asked("list containers"):
@@ -108,6 +119,13 @@ class Engine:
                 raise EngineError(f"the Docker engine would not remove a container: {_line(error)}") from None
         except (requests.RequestException, OSError) as error:
             raise EngineError(f"the Docker engine would not remove a container: {_line(error)}") from None
+
+
+def _unfit(version: Mapping[str, Any]) -> str:
+    """What keeps an engine from being used; empty: nothing."""
+    if _parts(version.get("ApiVersion", "0")) < _parts(OLDEST):
+        return f"the Docker engine {version.get('Version')} is too old: 20.10 or newer is needed"
+    return "" if version.get("Os", "linux") == "linux" else "the Docker engine does not run Linux containers; switch it to Linux containers"
 
 
 def _why(error: Exception) -> str:

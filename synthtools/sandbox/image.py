@@ -24,18 +24,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from synthtools.cache import code_version
+from synthtools.domain import ToolkitCode
 from synthtools.sandbox.engine import Engine, EngineError
+from synthtools.sandbox.source import source_digest
 
 if TYPE_CHECKING:
     from docker.models.images import Image as DockerImage
 
 Way = Literal["interpreter", "debian"]
 WAYS: tuple[Way, ...] = ("interpreter", "debian")
-REPOSITORY = "synthtools-runtime"
+REPOSITORY, TOOLKIT_REPOSITORY = "synthtools-runtime", "synthtools-toolkit"
 RECIPE = "1"
 """Changes whenever the same inputs would make another image."""
 USER = "65532:65532"
-PYTHON, SITE, LIBRARIES = "/opt/python/bin/python3", "/opt/site", "/opt/lib"
+PYTHON, SITE, LIBRARIES, TOOLKIT = "/opt/python/bin/python3", "/opt/site", "/opt/lib", "/toolkit"
 ENTRYPOINT = (PYTHON, "-S", "-s", "-P", "-B", f"{SITE}/synthtools/sandbox/zygote.py")
 
 _NEEDED = ("apsw", "orjson", "pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection", "PyYAML", "sqlglot")
@@ -91,18 +93,25 @@ def runtime_image(engine: Engine, way: Way = "interpreter", *, fresh: bool = Fal
     return _described(engine.import_image(data, REPOSITORY, content[:16], changes), built=True)
 
 
+def toolkit_image(engine: Engine, base: str, code: ToolkitCode) -> str:
+    """The id of a runtime image with a toolkit's files in TOOLKIT, where neither a worker nor the host's paths come into it."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, content in sorted(code.files.items()):
+            entry = tarfile.TarInfo(f"{TOOLKIT[1:]}/{name}")
+            entry.size, entry.mode = len(content), 0o444
+            tar.addfile(entry, io.BytesIO(content))
+    identity = hashlib.sha256(base.encode() + data.getvalue()).hexdigest()
+    found = engine.images(f"synthtools.toolkit={identity}")
+    if found:
+        return str(found[0].id)
+    return str(engine.derive_image(base, data.getvalue(), TOOLKIT_REPOSITORY, identity[:16], [f"LABEL synthtools.toolkit={identity}"]).id)
+
+
 def recipe_of(way: Way) -> str:
     """What goes into an image, as one short name: equal names are equal images."""
-    parts = [RECIPE, way, sys.version, sysconfig.get_platform(), code_version(), _package_digest(), *(_version(name) for name in _NEEDED)]
+    parts = [RECIPE, way, sys.version, sysconfig.get_platform(), code_version(), source_digest(), *(_version(name) for name in _NEEDED)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _package_digest() -> str:
-    digest = hashlib.sha256()
-    here = Path(__file__).parent.parent
-    for file in sorted(here.rglob("*.py")):
-        digest.update(file.relative_to(here).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def _version(name: str) -> str:
@@ -221,7 +230,7 @@ def _tar(root: Path) -> bytes:
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             entry.mtime = 0
-            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
+            entry.mode = 0o1777 if entry.name == "tmp" else 0o755 if entry.isdir() or entry.mode & 0o111 else 0o644
             if entry.isfile():
                 with path.open("rb") as file:
                     tar.addfile(entry, file)

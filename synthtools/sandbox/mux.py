@@ -53,7 +53,7 @@ class Mux:
             self._channels[number] = inner
         self._selector.register(inner, selectors.EVENT_READ, number)
         with contextlib.suppress(OSError):
-            self._waker.send(b"!")
+            self._waker.send(b"+")
         return ours
 
     def _write(self, number: int, data: bytes) -> None:
@@ -75,7 +75,10 @@ class Mux:
         while True:
             for key, _ in self._selector.select():
                 if key.data == -1:
-                    self._wake.recv(4096)
+                    if self._wake.recv(4096) == b"":
+                        self._selector.close()
+                        self._wake.close()
+                        return
                     continue
                 try:
                     data = key.fileobj.recv(_CHUNK)  # type: ignore[union-attr]
@@ -111,6 +114,8 @@ class Mux:
             pass
         for number in list(self._channels):
             self._drop(number)
+        os.close(self._incoming)
+        self._waker.close()
 
     def _exactly(self, count: int) -> bytes:
         parts = []

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import socket
 from functools import cache
 from pathlib import Path
 
 
 def owner() -> str:
-    """This process: the machine's boot, the process number, and when it began."""
-    return f"{_boot()}:{os.getpid()}:{_began(os.getpid())}"
+    """This process: its machine, the machine's boot, the process number, and when it began."""
+    return f"{socket.gethostname()}:{_boot()}:{os.getpid()}:{_began(os.getpid())}"
 
 
 def is_gone(label: str) -> bool:
-    """Whether the process that a label names no longer runs. A label of another boot of this machine names one that is gone."""
-    boot, _, rest = label.partition(":")
-    pid, _, began = rest.partition(":")
-    if not pid.isdigit():
+    """Whether the process that a label names runs no more. Of other machines, and of what is no label of ours, nothing is known: False."""
+    machine, boot, pid, began = (label.split(":") + [""] * 4)[:4]
+    if machine != socket.gethostname() or not pid.isdigit():
         return False
     return boot != _boot() or _began(int(pid)) != began
+
+
+def process_of(label: str) -> int:
+    """The process number that a label names."""
+    return int(label.split(":")[2])
 
 
 @cache

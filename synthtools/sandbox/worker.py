@@ -48,9 +48,9 @@ class Server:
         number, name, *arguments = order
         try:
             return [number, "ok", self._orders[name](*arguments)]
-        except MemoryError:
-            return [number, "fault", "memory", "the tool's memory is used up"]
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and the host is told of it
+            if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+                return [number, "fault", "memory", "the tool's memory is used up"]
             return [number, "fault", "tool", _line(error)]
 
     def reset(self, digest: str, world: int, setup: list[str], delta: bytes, now: str, counters: list[tuple[str, int]]) -> None:

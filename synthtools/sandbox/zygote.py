@@ -10,10 +10,12 @@ import contextlib
 import gc
 import os
 import pickle
+import random
 import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -25,12 +27,17 @@ from synthtools.backend import LocalBackend  # noqa: E402
 from synthtools.domain import Domain  # noqa: E402
 from synthtools.sandbox import confine, frames, syscalls  # noqa: E402
 from synthtools.sandbox.mux import Mux  # noqa: E402
+from synthtools.sandbox.source import source_digest  # noqa: E402
 from synthtools.sandbox.worker import serve  # noqa: E402
 from synthtools.world import Image  # noqa: E402
 
 LINK = "/link/link"
 READABLE = ("/opt", "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/toolkit", "/dev/urandom", "/dev/zero")
 _SECONDS = 10.0
+_GRACE = 0.05
+"""Seconds that a worker whose connection has ended may take to end too."""
+KEPT = frozenset({"LD_LIBRARY_PATH", "PYTHONHASHSEED", "PATH", "HOSTNAME", "HOME", "LC_CTYPE"})
+"""Variables of the environment; a base image's others are dropped."""
 
 
 class Zygote:
@@ -57,7 +64,7 @@ class Zygote:
         selector = selectors.DefaultSelector()
         selector.register(self.control, selectors.EVENT_READ)
         selector.register(wake, selectors.EVENT_READ)
-        self._say(["ready", sys.version.split()[0]])
+        self._say(["ready", source_digest()])
         while True:
             for key, _ in selector.select():
                 if key.fileobj is wake:
@@ -99,6 +106,8 @@ class Zygote:
 
     def order_start(self, token: bytes, digest: str, limits: tuple[int, int, int, int]) -> int:
         """A worker for one episode; it connects by itself and shows the token. Gives its process."""
+        for released in list(self.released):
+            self._over(released, os.waitpid(released, 0)[1])
         connection = self.mux.open(token) if self.mux is not None else None
         pid = os.fork()
         if pid == 0:
@@ -117,16 +126,17 @@ class Zygote:
         else:
             self.ended.pop(pid, None)
 
-    def order_end(self, pid: int) -> int:
-        """End a worker, if it has not ended; gives its wait status."""
-        if pid in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            self.running.discard(pid)
-            self.ended[pid] = status
-        _clear(_scratch(pid))
-        return self.ended.pop(pid)
+    def order_end(self, pid: int) -> tuple[int, bool]:
+        """End a worker, if it has not ended; gives its wait status, and whether it took a signal from here."""
+        until = time.monotonic() + _GRACE
+        while pid in self.running and time.monotonic() < until:
+            self._reap()
+            time.sleep(0.001)
+        lingers = pid in self.running
+        if lingers:
+            os.kill(pid, signal.SIGKILL)
+            self._over(pid, os.waitpid(pid, 0)[1])
+        return self.ended.pop(pid), lingers
 
     def order_state(self) -> dict[str, int]:
         """How many workers there are, the memory of this process in KiB, and the kernel's Landlock (0: none)."""
@@ -138,20 +148,25 @@ class Zygote:
         for pid in list(self.running):
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
-                self.running.discard(pid)
-                if pid in self.released:
-                    self.released.discard(pid)
-                else:
-                    self.ended[pid] = status
-                _clear(_scratch(pid))
+                self._over(pid, status)
+
+    def _over(self, pid: int, status: int) -> None:
+        """A worker is gone, and so is what it wrote."""
+        self.running.discard(pid)
+        if pid in self.released:
+            self.released.discard(pid)
+        else:
+            self.ended[pid] = status
+        _clear(_scratch(pid))
 
     def _be_worker(self, token: bytes, digest: str, limits: confine.WorkerLimits, connection: socket.socket | None) -> None:
         """The life of a forked worker; it never returns."""
-        code = 1
+        code, link = 1, connection
         try:
+            gc.enable()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            link = connection if connection is not None else connect(token)
+            link = link if link is not None else connect(token)
             only(link)
             domain = self.domains[digest]
             scratch = _scratch(os.getpid()) if domain.toolkit is not None else ""
@@ -161,8 +176,9 @@ class Zygote:
         except frames.Closed:
             code = 0
         except BaseException:  # noqa: BLE001 - the last frame of a process that is about to end
-            with contextlib.suppress(OSError):
-                os.write(2, traceback.format_exc(limit=-3).encode()[-2000:])
+            with contextlib.suppress(OSError, frames.Closed):
+                if link is not None:
+                    frames.send(link, frames.pack_answer([0, "fault", "crashed", traceback.format_exc(limit=-2)[-300:]]))
         finally:
             os._exit(code)
 
@@ -175,6 +191,7 @@ def shut_in(limits: confine.WorkerLimits, scratch: str) -> None:
         os.mkdir(scratch, 0o700)
         os.environ["TMPDIR"] = scratch
         os.chdir(scratch)
+    random.seed(0)
     confine.limit(limits)
     confine.hide()
     confine.landlock(READABLE, scratch)
@@ -221,6 +238,8 @@ def _clear(folder: str) -> None:
 def main(arguments: list[str]) -> None:
     """`zygote.py socket`: over the mounted socket; `zygote.py stdio`: over standard input and output."""
     gc.disable()
+    for name in set(os.environ) - KEPT:
+        del os.environ[name]
     mux = None
     if arguments == ["stdio"]:
         mux = Mux(os.dup(0), os.dup(1))

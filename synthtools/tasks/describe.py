@@ -14,6 +14,7 @@ from synthtools.domain import Column, Domain, Table
 from synthtools.entity import called, is_money
 from synthtools.invariant import resolve_row
 from synthtools.language import mark, say
+from synthtools.number import agreeing_with_ones
 
 _PLACE = re.compile(r"\{([a-z0-9_.]+)\}")
 _DEPTH = 3
@@ -68,6 +69,9 @@ class Describer:
     def _fill(self, entity: str, row: str, template: str, depth: int) -> Description | None:
         claims: list[Claim] = []
         text, position = "", 0
+        paths = _PLACE.findall(template)
+        counted = [p for p in paths if self.column(entity, tuple(p.split(".")))[1].kind == "int"]
+        template = agreeing_with_ones(template, {p: self.value(entity, row, tuple(p.split("."))) for p in counted})
         for place in _PLACE.finditer(template):
             said = self._place(entity, row, tuple(place.group(1).split(".")), claims, depth)
             if said is None:

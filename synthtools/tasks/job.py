@@ -14,6 +14,7 @@ from synthtools.blueprint import Answer as AnswerSpec
 from synthtools.blueprint import Given, Step, Workflow
 from synthtools.domain import Domain
 from synthtools.language import is_clause, is_imperative, mark, say, upper_first
+from synthtools.number import agreeing_with_ones
 from synthtools.sample import CallSampler
 from synthtools.tasks.build import NotBuilt
 from synthtools.tasks.describe import Describer, Description
@@ -97,7 +98,8 @@ class Jobs:
 
     def _words(self, template: str, drawn: Mapping[str, Drawn], *, question: bool) -> str:
         """A template filled; one that is no imperative clause becomes a sentence."""
-        text = fill(template, drawn)
+        counts = {name: d.value for name, d in drawn.items() if not d.rows and not isinstance(d.value, float)}
+        text = fill(agreeing_with_ones(template, counts), drawn)
         if question or is_imperative(template):
             return text
         return upper_first(text) + ("." if is_clause(text) else "")

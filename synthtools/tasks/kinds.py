@@ -13,7 +13,7 @@ from synthtools.finish import abilities
 from synthtools.goal import Alternative, Answer
 from synthtools.setup import SetupError
 from synthtools.tasks.build import Builder, NotBuilt
-from synthtools.tasks.carry import carry_out
+from synthtools.tasks.conditionals import conditional
 from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
@@ -50,58 +50,6 @@ def several(maker: Maker) -> Made:
         raise NotBuilt("same_row_twice")
     request = words.ask_several(maker.manner, [job.phrase for job in jobs], maker.rng)
     return (maker.candidate("several", request, jobs, maker.start, extra=count - 1),)
-
-
-def conditional(maker: Maker) -> Made:
-    """A condition on a row, and two acts of which the state of the world decides."""
-    acts = [maker.write_job(clause=True) for _ in range(2)]
-    rows = [row for d in acts[0].drawn.values() for row in d.rows if maker.domain.tables[row.entity].digits]
-    row = maker.pick(rows)
-    if maker.rng.random() < 0.5 and "state" in maker.domain.tables[row.entity].columns:
-        request, holds, column = _state_condition(maker, row, (acts[0].phrase, acts[1].phrase))
-    else:
-        request, holds, column = _value_condition(maker, row, (acts[0].phrase, acts[1].phrase))
-    done, other = (acts[0], acts[1]) if holds else (acts[1], acts[0])
-    maker.backend.reset(maker.start)
-    builder = Builder(maker.domain, maker.backend, maker.describer)
-    builder.locate(row.entity, row.id, row.claims)
-    builder.cell(row.entity, row.id, column)
-    carried = carry_out(builder, done)
-    if carried.ties > 1:
-        raise NotBuilt("ties")
-    changes = maker.backend.changes()
-    if maker.solve([other], maker.start).changes == changes:
-        raise NotBuilt("both_branches_alike")
-    described = tuple({r.id: r for job in acts for d in job.drawn.values() for r in d.rows}.values())
-    solved = ((Alternative(changes),), builder, {"outcome": "done"})
-    return (maker.task("conditional", request, maker.start, solved, described, len(builder.steps) + 1),)
-
-
-def _state_condition(maker: Maker, row: Description, acts: tuple[str, str]) -> tuple[str, bool, str]:
-    if any(claim.path == ("state",) for claim in row.claims):
-        raise NotBuilt("state_is_said")
-    states = maker.domain.tables[row.entity].columns["state"].choices
-    actual = maker.describer.value(row.entity, row.id, ("state",))
-    asked = actual if maker.rng.random() < 0.5 else maker.pick([s for s in states if s != actual])
-    said = words.mark(words.say(maker.domain, asked, "state", maker.rng))
-    return words.ask_state_condition(maker.manner, row.text, said, acts, maker.rng), asked == actual, "state"
-
-
-def _value_condition(maker: Maker, row: Description, acts: tuple[str, str]) -> tuple[str, bool, str]:
-    entity, table = maker.domain.blueprint.entities[row.entity], maker.domain.tables[row.entity]
-    usable = [k for k in entity.questions if table.columns[k].kind in ("int", "money", "date", "datetime")]
-    column = maker.pick([key for key in usable if not any(claim.path == (key,) for claim in row.claims)])
-    actual = maker.describer.value(row.entity, row.id, (column,))
-    threshold = maker.pick([v for v in maker.jobs.sampler.values(f"{row.entity}.{column}") if v is not None and v != actual])
-    if actual is None:
-        raise NotBuilt("no_value")
-    said = words.mark(maker.describer.say(row.entity, table.columns[column], threshold))
-    moment = table.columns[column].kind in ("date", "datetime")
-    above = maker.rng.random() < 0.5
-    test = (f"after {said}" if above else f"before {said}") if moment else (f"more than {said}" if above else f"less than {said}")
-    clause = maker.pick(entity.questions[column]).replace("{it}", row.text)
-    holds = actual > threshold if above else actual < threshold
-    return words.ask_conditional(maker.manner, clause, test, acts, maker.rng), holds, column
 
 
 def _fallback(maker: Maker, job: Job) -> tuple[Description, str]:

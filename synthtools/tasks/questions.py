@@ -6,12 +6,28 @@ from collections.abc import Callable
 
 from synthtools import language as words
 from synthtools.domain import Table
-from synthtools.entity import called, is_money, plural_of
+from synthtools.entity import called, is_money
 from synthtools.goal import Alternative, Answer
+from synthtools.number import plural_of
 from synthtools.task import Ref, value_of
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.carry import typed_answer
 from synthtools.tasks.maker import Made, Maker
+
+_ALL = (
+    "which {w} are there for {p}, by number",
+    "what are the numbers of the {w} for {p}",
+    "give me the numbers of all {w} that go with {p}",
+    "what numbers do the {w} for {p} have",
+    "list the {w} for {p}, numbers only",
+)
+_IN_A_STATE = (
+    "which of the {w} for {p} are {s}, by number",
+    "what are the numbers of the {w} for {p} that are {s}",
+    "give me the numbers of all {w} for {p} that are {s}",
+    "which {w} for {p} are {s}? I need their numbers.",
+    "list the {w} for {p} that are {s}, numbers only",
+)
 
 
 def question(maker: Maker) -> Made:
@@ -90,18 +106,9 @@ def _which_question(maker: Maker) -> Made:
     rows = outcome[envelope] if envelope else outcome
     if not 1 < len(rows) < min(9, maker.domain.surface.page_size):
         raise NotBuilt("list_too_short_or_long")
-    which = f"{words.mark(state)} {noun}" if state else noun
-    forms = (
-        "which {w} are there for {p}, by number",
-        "what are the numbers of the {w} of {p}",
-        "give me the numbers of all {w} that go with {p}",
-        "what numbers do the {w} of {p} have",
-        "list the {w} for {p}, numbers only",
-    )
-    clause = maker.pick(forms).replace("{w}", which).replace("{p}", description.text)
+    clause = maker.pick(_IN_A_STATE if state else _ALL).replace("{w}", noun).replace("{s}", words.mark(state)).replace("{p}", description.text)
     refs = [Ref(len(builder.steps) - 1, ((envelope, i, "id") if envelope else (i, "id"))) for i in range(len(rows))]
     answer = Answer("ids", sorted(r["id"] for r in rows))
     solved = ((Alternative((), answer=answer),), builder, {"outcome": "done", "answer": refs})
-    ask = words.ask_command if clause.startswith(("give", "list")) else words.ask_question
-    request = ask(maker.manner, clause, maker.rng)
+    request = words.ask_question(maker.manner, clause, maker.rng)
     return (maker.task("question", request, maker.start, solved, (description,), len(builder.steps) + 1),)
