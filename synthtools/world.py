@@ -55,34 +55,52 @@ class World:
 
     def begin(self, setup: tuple[str, ...]) -> None:
         """Start an episode: the start world as built, then the set-up, then nothing has changed yet. Raises SetupError."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        connection = self.connection
-        if connection.in_transaction:
-            connection.execute("ROLLBACK TO episode")
-        else:
-            connection.execute("SAVEPOINT episode")
-        if self.counters != self._base:
-            self.counters = self._base.copy()
-        self.now = self.domain.now
-        for sql in setup:
-            self._set_up(sql)
+        self._rewind()
+        if setup:
+            self._set_up(setup)
         self.touched.clear()
-        self._session = session = apsw.Session(connection, "main")
+        self._session = session = apsw.Session(self.connection, "main")
         for name in self.domain.tables:
             session.attach(name)
 
-    def _set_up(self, sql: str) -> None:
-        """Run one statement of a set-up, which may come from a stranger's file."""
-        vet_setup(self.domain, sql)
+    def _rewind(self) -> None:
+        """Back to the start world as built."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK TO episode")
+        else:
+            self.connection.execute("SAVEPOINT episode")
+        if self.counters != self._base:
+            self.counters = self._base.copy()
+        self.now = self.domain.now
+
+    def _set_up(self, setup: tuple[str, ...]) -> None:
+        """Run a set-up, which may come from a stranger's file; where it is interrupted, once more with steps counted from zero."""
         try:
-            with self.connection.bounded():
-                self.connection.execute(sql)
+            self._run_setup(setup)
         except apsw.InterruptError:
-            raise SetupError(sql, "takes more steps than a call may take") from None
-        except (apsw.Error, LookupError) as error:
-            raise SetupError(sql, str(error)) from None
+            self._rewind()
+            self._set_up_anew(setup)
+
+    def _set_up_anew(self, setup: tuple[str, ...]) -> None:
+        try:
+            with self.connection.uncached():
+                self._run_setup(setup)
+        except apsw.InterruptError:
+            raise SetupError("; ".join(setup), "takes more steps than a call may take") from None
+
+    def _run_setup(self, setup: tuple[str, ...]) -> None:
+        for sql in setup:
+            vet_setup(self.domain, sql)
+            try:
+                with self.connection.bounded():
+                    self.connection.execute(sql)
+            except apsw.InterruptError:
+                raise
+            except (apsw.Error, LookupError) as error:
+                raise SetupError(sql, str(error)) from None
 
     def apply(self, delta: bytes, now: str, counters: Mapping[str, int]) -> None:
         """Go on from a snapshot: the net change so far, the clock and the counters."""

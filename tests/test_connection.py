@@ -11,15 +11,16 @@ import pytest
 from synthtools.connection import MAX_VALUE_BYTES, open_connection
 
 ROOT = Path(__file__).parent.parent
-COUNT = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ?) SELECT COUNT(*) FROM c"
+SERIES = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ?)"
+COUNT = f"{SERIES} SELECT COUNT(*) FROM c"
 
 
 def test_only_one_module_opens_databases() -> None:
-    """Apart from a run's own file."""
+    """Apart from a run's own file, and databases that a person's toolkit keeps as its state."""
     opening = re.compile(r"apsw\.Connection\(|\bConnection\(\":memory:")
     modules = [path for package in ("synthtools", "envs", "agents") for path in (ROOT / package).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in modules if opening.search(path.read_text(encoding="utf-8"))}
-    assert found == {"synthtools/connection.py", "agents/run.py"}
+    assert found == {"synthtools/connection.py", "synthtools/toolkit/sqlite.py", "agents/run.py"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,6 @@ def test_steps_count_only_inside_a_bound() -> None:
 def test_a_sorter_holds_only_so_much() -> None:
     """Two thousand long values would be half a gigabyte; few steps, much memory."""
     connection = open_connection()
+    sql = f"{SERIES} SELECT printf('%d%.*c', x, 250000, 'x') AS y, x FROM c ORDER BY y, x"
     with connection.bounded(), pytest.raises(apsw.InterruptError):
-        sql = f"{COUNT[:-22]} SELECT printf('%d%.*c', x, 250000, 'x') AS y, x FROM c ORDER BY y, x"
         connection.execute(sql, (4000,)).fetchone()
