@@ -18,6 +18,7 @@ from synthtools.compile import compiled
 from synthtools.domain import Domain
 from synthtools.manifest import FORMAT, DomainLine, Manifest, TaskLine, fault_of
 from synthtools.replacing import replacing
+from synthtools.setup import SetupError, vet_setup
 from synthtools.surface import Surface
 from synthtools.task import Task
 
@@ -151,6 +152,11 @@ def _fault(task: Task, domains: Mapping[str, Domain]) -> str:
         return f"the task {task.id} is of {task.field}, {task.split}, and its domain of {domain.field}, {domain.split}"
     if task.start.domain != domain.digest:
         return f"the task {task.id} begins in another version of {task.domain}"
+    try:
+        for sql in task.start.setup:
+            vet_setup(domain, sql)
+    except SetupError as error:
+        return str(error)
     return ""
 
 
