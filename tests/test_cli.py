@@ -444,16 +444,18 @@ def test_two_commands_at_once_are_one_run_and_one_line(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("command", ["run", "generate"])
 def test_two_processes_at_once_are_one_success_and_one_line(tmp_path: Path, command: str) -> None:
-    """Whoever comes second is told so, and no part of anything is left."""
+    """Whoever comes second is told so (or comes when the first is done, and goes on), and no part of anything is left."""
     out = tmp_path / "out"
     words = [command, *DOMAINS, "--tasks-per-domain", "6", "--workers", "1", "--out", str(out)]
     code = "from agents.cli import main; main()"
     both = [subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate()[1] for process in both]
-    assert sorted(process.returncode for process in both) == [0, 2]
-    (refused,) = [text for text, process in zip(told, both, strict=True) if process.returncode]
-    assert [line for line in refused.splitlines() if line.startswith(f"synthtools: {out}: ")]
-    assert "Traceback" not in refused
+    statuses = sorted(process.returncode for process in both)
+    assert statuses == [0, 2] or (command, statuses) == ("run", [0, 0])
+    for text, process in zip(told, both, strict=True):
+        lines = [line for line in text.splitlines() if line.startswith("synthtools: ")]
+        assert len(lines) == (process.returncode == 2), text
+        assert "Traceback" not in text
     assert list(tmp_path.rglob("*.part")) == []
 
 

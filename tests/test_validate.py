@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from agents.agent import Opening, Turn, finish_call, scripted
-from agents.episode import play
+from agents.episode import play, seed_of
 from agents.rollout import Plan, rollout
 from agents.run import Stored
 from agents.trajectory import Step, Trajectory, dump_trajectory
@@ -210,7 +210,11 @@ def test_every_column_of_a_row_is_what_its_record_and_task_say(run: Path, tmp_pa
 RECORDS: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "the seed": ("", lambda data: data.update(seed=12345)),
     "the agent": ("UPDATE trajectory SET agent = 'gpt-9'", lambda data: data.update(agent="gpt-9")),
-    "the trial": ("UPDATE trajectory SET trial = 4", lambda data: data.update(trial=4)),
+    "the agent, with the seed that it would have": (
+        "UPDATE trajectory SET agent = 'gpt-9'",
+        lambda data: data.update(agent="gpt-9", seed=seed_of(3, data["task"], "gpt-9", 0)),
+    ),
+    "the trial": ("UPDATE trajectory SET trial = 4", lambda data: data.update(trial=4, seed=seed_of(3, data["task"], "solution", 4))),
     "a key too many": ("", lambda data: data.update(note="mine")),
     "success as a number": ("", lambda data: data.update(success=1)),
     "the order of keys": ("", lambda data: data.update(agent=data.pop("agent"))),
