@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime
 import random
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import apsw
+
 from synthtools.backend import LocalBackend
 from synthtools.blueprint import Given
+from synthtools.connection import Connection
 from synthtools.domain import Domain
+from synthtools.expressions import DAYS_AFTER, MOMENT
 from synthtools.fuzz import Fuzzer, Slot, as_bound, slots_of, to_agent
 from synthtools.invariant import resolve_row
 from synthtools.pools import pool
-from synthtools.sql import bind
+from synthtools.sql import SqlError, bind
 from synthtools.tool import Tool
 from synthtools.usual import Usual
 from synthtools.values import day_number
@@ -22,10 +25,18 @@ from synthtools.values import day_number
 Scope = dict[str, Any]
 """Argument → value as SQL sees it (cents, 0 and 1, ISO days, lists)."""
 
-_DAYS_AFTER = re.compile(r"\s*:(\w+)\s*([+-])\s*(\d+)\s*")
-_MOMENT = re.compile(r"[+-]\d+d|\d{4}-\d{2}-\d{2}")
 _MAX_CACHED = 4000
 _UNIQUE_TRIES = 20
+_WIDE = 4
+
+
+def first_column(connection: Connection, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    """The first column of a query that a blueprint wrote. Raises SqlError where it takes more than a call may."""
+    try:
+        with connection.bounded():
+            return [row[0] for row in connection.execute(sql, values)]
+    except apsw.InterruptError:
+        raise SqlError(f"takes more steps than a call may take: {sql}") from None
 
 
 class CallSampler:
@@ -51,10 +62,17 @@ class CallSampler:
         return {name: to_agent(properties[name], value) for name, value in chosen.items() if name in properties and value is not None}
 
     def oddities(self, tool: Tool) -> list[dict[str, Any]]:
-        """Calls that people get wrong: one with nothing optional, and for each argument that names a row, one that names none."""
+        """Calls that people get wrong or make seldom: nothing optional, one optional argument alone, a cent, yesterday, an unknown row."""
         base = self.sample(tool) or self.sample(tool, sensible=False) or {}
         bare = {name: value for name, value in base.items() if name in tool.parameters["required"]}
-        return [bare, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
+        wide = {name: value for _ in range(_WIDE) for name, value in (self.sample(tool, sensible=False) or {}).items()}
+        alone = [{**bare, name: value} for name, value in wide.items() if name not in bare]
+        small = [{**base, name: 0.01} for name in base if name in tool.money]
+        now = datetime.date.fromisoformat(self.scope()["today"])
+        days = [now.isoformat(), (now - datetime.timedelta(days=1)).isoformat()]
+        dated = [name for name in base if tool.parameters["properties"][name].get("format") == "date"]
+        timed = [{**base, name: day} for name in dated for day in days]
+        return [bare, *alone, *small, *timed, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
 
     def scope(self) -> Scope:
         """What every draw may refer to."""
@@ -84,13 +102,13 @@ class CallSampler:
         values = {name: as_bound(scope.get(name)) for name in names_used}
         world, start = self.backend.world, self.backend.start
         if not world.untouched:
-            return [row[0] for row in world.connection.execute(text, values)]
+            return first_column(world.connection, text, values)
         key = (start.world, start.setup, world.now, sql, *values.values())
         found = self._cache.get(key)
         if found is None:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            found = self._cache[key] = [row[0] for row in world.connection.execute(text, values)]
+            found = self._cache[key] = first_column(world.connection, text, values)
         return found
 
     def ids(self, entity: str, where: str | None = None, scope: Mapping[str, Any] | None = None) -> list[str]:
@@ -134,9 +152,9 @@ class CallSampler:
         return datetime.date.fromordinal(self.rng.randint(low, high)).isoformat()
 
     def _ordinal(self, end: str, scope: Scope) -> int | None:
-        if _MOMENT.fullmatch(end):
+        if MOMENT.fullmatch(end):
             return day_number(end, datetime.date.fromisoformat(scope["today"]))
-        after = _DAYS_AFTER.fullmatch(end)
+        after = DAYS_AFTER.fullmatch(end)
         value = scope.get(after.group(1)) if after else self.one(f"SELECT ({end})", scope)
         if not isinstance(value, str):
             return None
