@@ -70,7 +70,7 @@ def save_pack(path: str | Path, domains: Mapping[str, Domain], tasks: Iterable[T
 
 
 def load_pack(path: str | Path, *, tasks: bool = True, trust: bool = False) -> Pack:
-    """Read a pack; toolkits in it run in containers unless trusted. PackError with one line when it is none, is damaged, or is not what its digest says.
+    """Read a pack; toolkits in it run in containers unless trusted. Raises PackError: it is none, is damaged, or is not what its digest says.
 
     Without `tasks` their file is not looked at, so the digest is taken on trust.
     """
