@@ -69,7 +69,7 @@ def test_the_chat_models_settings_are_read(tmp_path: Path) -> None:
     path = tmp_path / "chat.yaml"
     path.write_text(next(text for kind, text in BLOCKS if kind == "yaml" and text.startswith("# chat.yaml")), encoding="utf-8")
     assert ChatFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).budget_tokens == 2_000_000
-    assert callable(make_maker(str(path), 1))
+    assert callable(make_maker(str(path)))
 
 
 def test_the_language_reference_is_one_blueprint(tmp_path: Path) -> None:
