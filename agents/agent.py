@@ -61,7 +61,10 @@ class Agent(Protocol):
         """Forget the last episode and start this one."""
 
     def act(self, observations: Sequence[str]) -> Turn:
-        """The next turn after these observations: the first of the episode, then the results of the last turn's calls."""
+        """The next turn after these observations: the first of the episode, then the results of the last turn's calls.
+
+        Raises ConnectionError when what the agent acts through does not answer; a rollout stops after some of these in a row.
+        """
 
 
 Maker = Callable[[Mapping[str, Task]], Agent]

@@ -27,6 +27,10 @@ When all is done, call `finish` once: with the answer if something was asked, wi
 with outcome "not_allowed" if a rule forbids it, and then with what it is about."""
 
 
+CONNECT = 10.0
+"""Seconds in which an endpoint must take a connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """What makes a model act as it does; all of it is in the agent's identity."""
@@ -58,7 +62,7 @@ class Endpoint:
     key: str = "OPENAI_API_KEY"
     """The environment variable that holds the key; a key is never stored."""
     seconds: float = 120.0
-    """Time-out of one request."""
+    """Time-out of one request; a connection must stand within `CONNECT` of them."""
     retries: int = 5
     """More attempts after time-outs, lost connections, rate limits and server errors, with growing pauses."""
 
@@ -144,10 +148,21 @@ class ChatAgent:
         asked |= {name: value for name, value in chosen.items() if value is not None}
         if not sampling.parallel:
             asked["parallel_tool_calls"] = False
-        completion: ChatCompletion = self._connected().chat.completions.create(**asked)
+        completion = self._complete(asked)
         if not completion.choices:
             raise ValueError(f"{sampling.model} answered without a choice")
         self._count(completion)
+        return completion
+
+    def _complete(self, asked: Mapping[str, Any]) -> ChatCompletion:
+        """Ask, patiently; ConnectionError where no answer of this model can be had: nobody there, a key refused, no such model."""
+        import openai  # an extra
+
+        client = self._connected()
+        try:
+            completion: ChatCompletion = client.chat.completions.create(**asked)
+        except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+            raise ConnectionError(f"{client.base_url} did not answer for {self.name}: {error}") from error
         return completion
 
     def _count(self, completion: ChatCompletion) -> None:
@@ -158,13 +173,13 @@ class ChatAgent:
 
     def _connected(self) -> OpenAI:
         if self._client is None:
-            from openai import OpenAI  # an extra
+            from openai import OpenAI, Timeout  # an extra
 
             endpoint = self.endpoint
             self._client = OpenAI(
                 base_url=endpoint.url or None,
                 api_key=os.environ.get(endpoint.key) or ("none" if endpoint.url else None),
-                timeout=endpoint.seconds,
+                timeout=Timeout(endpoint.seconds, connect=min(endpoint.seconds, CONNECT)),
                 max_retries=endpoint.retries,
             )
         return self._client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +30,9 @@ BATCH = 64
 """Rows of one message, at most."""
 PATIENCE = 1.0
 """Seconds that finished episodes wait in a worker, at most, when an agent is slow."""
+
+GIVE_UP = 5
+"""Episodes in a row that an agent loses, in one process, to what does not answer; then it begins no more."""
 
 Item = tuple[str, int, int]
 """(task id, number of the agent, trial)."""
@@ -56,13 +60,14 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: int = 0
+    unbegun: int = 0
     spent: dict[str, Spent] = field(default_factory=dict)
     """Agent's identity → what it spent since the last batch, whatever came of it."""
     last: bool = False
     """The job is done."""
 
     def __len__(self) -> int:
-        return len(self.rows) + len(self.failures) + self.skipped
+        return len(self.rows) + len(self.failures) + self.skipped + self.unbegun
 
 
 class Player:
@@ -72,6 +77,8 @@ class Player:
         self.plan, self.pack = plan, plan.pack
         self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
         self.agents: list[Agent] = [maker(self.tasks) for maker in plan.makers]
+        self._unanswered: Counter[int] = Counter()
+        """Number of the agent → episodes that it has lost in a row to what does not answer."""
         worlds = as_worlds(self.pack)
         self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
         self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
@@ -143,11 +150,17 @@ class Player:
         return batch
 
     def _attempt(self, item: Item, batch: Batch) -> None:
+        agent = item[1]
+        if self._unanswered[agent] >= GIVE_UP:
+            batch.unbegun += 1
+            return
         try:
             batch.rows.append(self.play(item))
+            self._unanswered[agent] = 0
         except OutOfBudget:
             batch.skipped += 1
         except Exception as error:  # noqa: BLE001  the one place where a failure of our side is counted instead of raised
+            self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
             batch.failures.append(Failure(*self.key(item), _where(error)))
 
     def play(self, item: Item) -> Row:

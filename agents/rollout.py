@@ -32,6 +32,8 @@ class Summary:
     """Episodes lost to our side: no trajectory, no score."""
     skipped: int
     """Episodes not begun because a budget was spent."""
+    unbegun: int = 0
+    """Episodes not begun because what the agent acts through had not answered `GIVE_UP` times in a row."""
 
 
 def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | None = None, held: IO[bytes] | None = None) -> Summary:
@@ -44,7 +46,7 @@ def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | Non
         stored = run.stored()
         jobs = player.jobs(stored, workers)
         total = sum(len(job) for job in jobs)
-        done = added = skipped = 0
+        done = added = skipped = unbegun = 0
         if progress is not None:
             progress(0, total)
         crew = min(workers, len(jobs))
@@ -53,10 +55,11 @@ def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | Non
         for batch in player.work(jobs) if crew <= 1 else spread(plan, player, jobs, funds):
             run.spend(batch.spent)
             run.add(batch.rows, batch.failures)
-            done, added, skipped = done + len(batch), added + len(batch.rows), skipped + batch.skipped
+            done, added = done + len(batch), added + len(batch.rows)
+            skipped, unbegun = skipped + batch.skipped, unbegun + batch.unbegun
             if progress is not None:
                 progress(done, total)
-        return Summary(len(stored), added, run.lost(), skipped)
+        return Summary(len(stored), added, run.lost(), skipped, unbegun)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,6 +215,11 @@ class Stored:
     def failures(self) -> list[Failure]:
         """The episodes that were lost and not yet made up for."""
         return [Failure(*values) for values in self._db.execute("SELECT * FROM failure ORDER BY pack, task, agent, trial")]
+
+    def lost_most_by(self) -> tuple[str, int]:
+        """The most frequent error of the episodes that were lost, without the place in the code, and how often it was."""
+        reasons = Counter(failure.error.rsplit(" (", 1)[0] for failure in self.failures())
+        return reasons.most_common(1)[0]
 
     def table(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of one query, for summaries."""

@@ -12,23 +12,33 @@ from synthtools.domain import Domain
 from synthtools.surface import Surface
 
 
+class UnknownDomain(ValueError):
+    """A name that means no domain; the message is one line for people, with the likely name where there is one."""
+
+
 def load_domain(name_or_path: str | Path, *, surface: Surface | None = None) -> Domain:
     """A catalogue domain by its name, or the domain of a blueprint file.
 
-    Raises ValueError for an unknown name and BlueprintError for a blueprint that cannot be taken.
+    Raises UnknownDomain for a name that means none and BlueprintError for a blueprint that cannot be taken.
     """
     entry = catalog().get(str(name_or_path))
-    path = entry.path if entry else Path(name_or_path)
-    if entry is None and not path.is_file():
+    path = source_file(name_or_path)
+    if not path.is_file():
         close = get_close_matches(str(name_or_path), catalog(), n=1)
-        raise ValueError(f"{name_or_path}: neither a blueprint file nor a domain of the catalogue{f'; did you mean {close[0]}?' if close else ''}")
+        mend = f"did you mean {close[0]}?" if close else "`synthtools catalog` lists what there is"
+        raise UnknownDomain(f"{name_or_path}: is no subdomain of the catalogue and no blueprint file; {mend}")
     return _load(str(path), path.stat().st_mtime_ns, entry.split if entry else "train", surface)
+
+
+def source_file(name_or_path: str | Path) -> Path:
+    """Where the blueprint is that a name or a path means."""
+    entry = catalog().get(str(name_or_path))
+    return entry.path if entry else Path(name_or_path)
 
 
 def source_length(name_or_path: str | Path) -> int:
     """Bytes of a blueprint, by the domain's name or its file; 0 where there is none."""
-    entry = catalog().get(str(name_or_path))
-    path = entry.path if entry else Path(name_or_path)
+    path = source_file(name_or_path)
     return path.stat().st_size if path.is_file() else 0
 
 

@@ -18,6 +18,7 @@ from synthtools.compile import compiled
 from synthtools.domain import Domain
 from synthtools.manifest import FORMAT, DomainLine, Manifest, TaskLine, fault_of
 from synthtools.replacing import replacing
+from synthtools.setup import SetupError, vet_setup
 from synthtools.surface import Surface
 from synthtools.task import Task
 
@@ -69,13 +70,17 @@ def load_pack(path: str | Path, *, tasks: bool = True) -> Pack:
 
     Without `tasks` their file is not looked at, so the digest is taken on trust.
     """
-    path = Path(path)
-    if (path / "pack").is_dir() and not (path / "manifest.json").exists():
-        path = path / "pack"
+    path = pack_folder(path)
     manifest = _manifest(path)
     domains = {name: _domain(path / "domains" / f"{name}.yaml", name, described) for name, described in manifest.domains.items()}
     read = _tasks(path / "tasks.jsonl", manifest, domains) if tasks else ()
     return Pack(domains, read, manifest.seed, manifest.dropped, manifest.digest)
+
+
+def pack_folder(path: str | Path) -> Path:
+    """The folder itself, or the pack in the folder of a run."""
+    path = Path(path)
+    return path / "pack" if (path / "pack").is_dir() and not (path / "manifest.json").exists() else path
 
 
 def _manifest(path: Path) -> Manifest:
@@ -147,6 +152,11 @@ def _fault(task: Task, domains: Mapping[str, Domain]) -> str:
         return f"the task {task.id} is of {task.field}, {task.split}, and its domain of {domain.field}, {domain.split}"
     if task.start.domain != domain.digest:
         return f"the task {task.id} begins in another version of {task.domain}"
+    try:
+        for sql in task.start.setup:
+            vet_setup(domain, sql)
+    except SetupError as error:
+        return str(error)
     return ""
 
 

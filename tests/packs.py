@@ -48,6 +48,8 @@ class Frail:
 
     def act(self, observations: Sequence[str]) -> Turn:
         """Finish, or break."""
+        if self.breaks == "gone":
+            raise ConnectionError("nobody is there")
         if "/question/" in self._task:
             match self.breaks:
                 case "endpoint":
@@ -123,7 +125,7 @@ def _make_costly(tokens: int, deadly: str, tasks: Mapping[str, Task]) -> Costly:
 
 
 def frail(breaks: str) -> Maker:
-    """How to make it; `breaks` is `endpoint`, `budget`, `process`, or nothing for a sound one."""
+    """How to make it; `breaks` is `gone`, `endpoint`, `budget`, `process`, or nothing for a sound one."""
     return partial(_make_frail, breaks)
 
 
@@ -131,4 +133,4 @@ def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
 
 
-sound = frail("")
+sound, gone = frail(""), frail("gone")

@@ -101,6 +101,20 @@ def test_server_errors_are_tried_again_and_then_raised() -> None:
     assert len(requests) == 3
 
 
+def test_what_cannot_answer_is_a_lost_connection() -> None:
+    """A dead port, and a key or a model that the endpoint does not know: the error names the place."""
+    with serving(lambda body: (401, {"error": {"message": "no such key"}})) as (url, requests):
+        chat = agent(url)
+        chat.begin(OPENING)
+        with pytest.raises(ConnectionError, match="no such key"):
+            chat.act(["opening"])
+    assert len(requests) == 1
+    dead = ChatAgent(Sampling("tiny"), Endpoint(url, retries=0))
+    dead.begin(OPENING)
+    with pytest.raises(ConnectionError, match=f"{url}/ did not answer for tiny"):
+        dead.act(["opening"])
+
+
 @pytest.mark.parametrize("budget", [Budget(tokens=240), Budget(money=0.0003, prompt_price=1.0, completion_price=4.0)])
 def test_a_spent_budget_ends_it(budget: Budget) -> None:
     """Tokens and money are counted over episodes; once spent, nothing more is asked."""

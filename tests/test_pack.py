@@ -193,3 +193,24 @@ def test_a_split_that_is_not_the_fields_is_refused(tmp_path: Path, tasks: tuple[
     save_pack(tmp_path, {forged.name: forged}, moved, dropped={}, seed=0)
     with pytest.raises(PackError, match=f"the field {field} is of test, not of train"):
         load_pack(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("setup", "UPDATE tool SET name = 'x'; RELEASE episode; SAVEPOINT episode", "RELEASE is not allowed"),
+        ("setup", "PRAGMA foreign_keys = OFF", "must start with"),
+        ("sql", "1); ATTACH '/tmp/nowhere.db' AS a; SELECT ('x'", "ATTACH is not allowed"),
+    ],
+)
+def test_sql_of_a_strangers_pack_is_vetted_when_it_is_read(saved: Path, place: str, value: str, told: str) -> None:
+    """The file and the line, and nothing of it has run."""
+    lines = [json.loads(line) for line in (saved / "tasks.jsonl").read_text().splitlines()]
+    if place == "setup":
+        lines[1]["start"]["setup"] = [value]
+    else:
+        lines[1]["solution"][0]["arguments"]["x"] = {"$sql": value, "uses": {}}
+    (saved / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(PackError, match=told) as caught:
+        load_pack(saved)
+    assert str(caught.value).startswith(f"{saved / 'tasks.jsonl'}:2: ")

@@ -17,6 +17,7 @@ import pytest
 
 from agents.agent import SCRIPTED, finish_call, scripted
 from agents.dataset import export
+from agents.player import GIVE_UP
 from agents.rollout import Plan, Summary, rollout
 from agents.run import RunError, Stored
 from packs import Caller, costly, frail, small_pack
@@ -117,6 +118,19 @@ def test_what_our_side_loses_is_counted_and_never_scored(workers: int, tmp_path:
         assert all(row.kind != "question" for row in run.rows())
     mended = rollout(Plan(PACK, (frail(""),)), tmp_path, workers=workers)
     assert mended == Summary(before=len(PACK.tasks) - QUESTIONS, added=QUESTIONS, failures=0, skipped=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_agent_that_cannot_be_reached_begins_no_more(workers: int, tmp_path: Path) -> None:
+    """After some losses in a row the rest is left for later; the agents beside it go on, and so does the same plan."""
+    makers = (frail("gone"), scripted("finish"))
+    broken = rollout(Plan(PACK, makers), tmp_path, workers=workers)
+    assert GIVE_UP <= broken.failures <= workers * GIVE_UP
+    assert broken == Summary(before=0, added=len(PACK.tasks), failures=broken.failures, skipped=0, unbegun=len(PACK.tasks) - broken.failures)
+    with Stored(tmp_path) as run:
+        assert run.lost_most_by() == ("ConnectionError: nobody is there", broken.failures)
+    mended = rollout(Plan(PACK, (frail(""), makers[1])), tmp_path, workers=workers)
+    assert mended == Summary(before=len(PACK.tasks), added=len(PACK.tasks), failures=0, skipped=0)
 
 
 def test_a_spent_budget_is_no_failure(tmp_path: Path) -> None:

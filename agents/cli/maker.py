@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,10 +59,22 @@ def make_maker(spec: str) -> Maker:
     if spec in SCRIPTED:
         return scripted(spec)
     if spec.endswith((".yaml", ".yml")):
-        return _chat_file(Path(spec)).maker()
+        settings = _chat_file(Path(spec))
+        refuse_unusable(Path(spec), settings)
+        return settings.maker()
     if ":" in spec:
         return _own(*spec.split(":", 1))
     raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, a chat model's settings file (.yaml), or module:maker")
+
+
+def refuse_unusable(path: Path, settings: ChatFile) -> None:
+    """BadInput where a chat model cannot be asked at all: the package is missing, or the key."""
+    try:
+        importlib.import_module("openai")
+    except ImportError as error:
+        raise BadInput(f'{path}: a chat model needs the openai package ({error}): pip install "synthtools[openai]"') from None
+    if not settings.url and not os.environ.get(settings.key_variable):
+        raise BadInput(f"{path}: the environment variable {settings.key_variable} holds no key; set it, or give the `url` of an endpoint")
 
 
 def _chat_file(path: Path) -> ChatFile:

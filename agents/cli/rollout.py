@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, print_json, progress, worker_count
+from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, counted, make_folder, print_json, progress, worker_count
 from agents.cli.results import print_results, results_json
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def rollout(
 
     makers = tuple(make_maker(spec) for spec in agent or SCRIPTED)
     source = find_pack(pack)
+    make_folder(out)
     with lock(out) as held:
         summary, figures = roll(Plan(adopt_pack(source, out), makers, trials, seed, backend=backend), out, workers, held)
     if as_json:
@@ -64,12 +65,16 @@ def roll(plan: Plan, out: Path, workers: int, held: IO[bytes]) -> tuple[Summary,
 
 
 def complain(summary: Summary, out: Path) -> None:
-    """Fail when episodes were lost or not begun."""
+    """Fail when episodes were lost or not begun, and say what was most often the reason."""
+    from agents.player import GIVE_UP
+    from agents.run import Stored
+
     if summary.failures:
-        raise Failed(
-            f"{summary.failures} episodes failed on our side and have no trajectory; table `failure` of {out / 'run.db'} says why, "
-            "and the same command tries them again"
-        )
+        with Stored(out) as run:
+            reason, times = run.lost_most_by()
+        lost = f"{counted(summary.failures, 'episode')} broke off and left no trajectory, {times:,} of them by {reason}"
+        rest = f"; {counted(summary.unbegun, 'episode')} not begun after {GIVE_UP} such in a row" if summary.unbegun else ""
+        raise Failed(f"{lost}{rest}; the same command goes on from here once that is mended")
     if summary.skipped:
         raise Failed(f"the budget is spent: {summary.skipped} episodes were not begun; the same command with more goes on from here")
 
@@ -94,6 +99,12 @@ def adopt_pack(source: Path, out: Path) -> Pack:
         return load_pack(own)
     pack = load_pack(source)
     part = new_part(own)
-    shutil.copytree(source, part)
-    part.rename(own)
+    try:
+        for file in (path for path in source.rglob("*") if path.is_file()):
+            target = part / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        part.rename(own)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return pack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agents.cli.export import RunFolder, pack_of
+from agents.cli.export import RunFolder, pack_of, trajectories
 from agents.cli.output import Backend, Failed, Json, print_json, print_line, print_table, progress
 
 
@@ -15,9 +15,9 @@ def validate(run: RunFolder, backend: Backend = None, as_json: Json = False) -> 
 
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
+    pack, total = pack_of(run), trajectories(run)
     with Stored(run) as stored, progress("replays") as update:
-        total = stored.table("SELECT COUNT(*) FROM trajectory")[0][0]
-        for done, (row, verdict) in enumerate(validate_run(stored, pack_of(run), backend), 1):
+        for done, (row, verdict) in enumerate(validate_run(stored, pack, backend), 1):
             if not verdict.valid:
                 reasons[verdict.reason] += 1
                 examples.setdefault(verdict.reason, f"{row.task} by {row.agent}, trial {row.trial}: {verdict.detail}")

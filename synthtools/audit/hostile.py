@@ -174,6 +174,8 @@ def withstand(backend: LocalBackend, tool: Tool, chosen: Sequence[Attack], start
             continue
         if attack.errors and result.error not in attack.errors:
             yield attack.row, f"answered {result.error or 'success'}, where one of {', '.join(sorted(attack.errors))} was due"
+        if result.error == "failed":
+            yield attack.row, "was not guarded against: the tool failed on it"
         if result.error is not None and (backend.world.delta() or backend.world.counters != ids):
             yield attack.row, "failed, and yet changed the world"
         if result.error is None:
