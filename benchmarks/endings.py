@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alterations import Alteration, Case, alike
-from episode import Plan
+from episode import Plan, Said
+from sentences import denying, saying
 from wordings import every_candidate, right_forms, wrong_forms
 
 from synthtools.finish import abilities
@@ -68,18 +69,28 @@ def wrong_answer(case: Case) -> Iterator[Plan]:
             yield case.plan.with_ending(answer=form)
 
 
+def denied_or_open(case: Case) -> Iterator[Plan]:
+    """The right value in a sentence that denies it, or gives it as a bound."""
+    if case.answer is not None:
+        for form in denying(case.references[0].kind, case.answer, case.rng):
+            yield case.plan.with_ending(answer=Said(form, None))
+
+
 def lists_every_candidate(case: Case) -> Iterator[Plan]:
     """An answer that names the right thing among others."""
     if case.answer is not None and case.references[0].kind != "ids":
         forms = list(every_candidate(case.references[0].kind, case.answer, _others(case), case.rng))
         for form in case.shuffled(forms):
-            yield case.plan.with_ending(answer=form)
+            yield case.plan.with_ending(answer=Said(form, None))
 
 
 def whole_result(case: Case) -> Iterator[Plan]:
-    """The last result as it came, for an answer."""
+    """The last result as it came, for an answer: of several values, it says none."""
     if case.answer is not None and case.played.calls:
-        yield case.plan.with_ending(answer=case.played.calls[-1][2].content[:4000])
+        label, _, result = case.played.calls[-1]
+        value = case.played.values[label]
+        says = value if not isinstance(value, dict | list) or not any(isinstance(v, dict | list) for v in value) else None
+        yield case.plan.with_ending(answer=Said(result.content[:4000], None if isinstance(says, dict) else says))
 
 
 def answer_in_other_words(case: Case) -> Iterator[Plan]:
@@ -91,16 +102,21 @@ def answer_in_other_words(case: Case) -> Iterator[Plan]:
             forms += case.domain.blueprint.words.get(str(case.answer), [])
             forms += {"true": ["yes", "Yes."], "false": ["no", "No"]}.get(str(case.answer).lower(), [])
         for form in case.shuffled(forms):
-            yield case.plan.with_ending(answer=form)
+            yield case.plan.with_ending(answer=Said(form, case.answer))
+
+
+def answer_in_a_sentence(case: Case) -> Iterator[Plan]:
+    """The same answer in a sentence, or with other marks around it."""
+    if case.answer is not None:
+        for form in case.shuffled(saying(case.references[0].kind, case.answer)):
+            yield case.plan.with_ending(answer=Said(form, case.answer))
 
 
 def about_in_other_words(case: Case) -> Iterator[Plan]:
     """What stands in the way, in other case or with other separators."""
     about = case.references[0].about
     if case.references[0].outcome != "done":
-        for form in case.shuffled(
-            [about.upper(), about.replace("_", " "), about.replace(" ", "_"), f"{about}.", about.title(), f" {about} "]
-        ):
+        for form in case.shuffled([about.upper(), about.replace("_", " "), about.replace(" ", "_"), f"{about}.", about.title(), f" {about} "]):
             yield case.plan.with_ending(about=form)
 
 
@@ -119,12 +135,14 @@ WRONG = (
     Alteration("wrong outcome", "wrong", wrong_outcome),
     Alteration("wrong about", "wrong", wrong_about),
     Alteration("right change, wrong answer", "wrong", wrong_answer, most=6),
+    Alteration("answer denied or open", "wrong", denied_or_open, most=8),
     Alteration("every candidate named", "wrong", lists_every_candidate, most=4),
     Alteration("whole result as answer", "wrong", whole_result),
 )
 
 RIGHT = (
     Alteration("answer in other words", "right", answer_in_other_words, most=8),
+    Alteration("answer in a sentence", "right", answer_in_a_sentence, most=8),
     Alteration("about in other words", "right", about_in_other_words, most=4),
     Alteration("more said", "right", more_said),
 )

@@ -31,6 +31,15 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """An answer in words, and the value that whoever wrote it says by them."""
+
+    words: Any
+    value: Any
+    """As a reference answers it; None where the words say no value, or several."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Calls in order, and the arguments of `finish`; None: the episode is never ended."""
 
@@ -74,6 +83,8 @@ class Played:
     """Label → the result's JSON."""
     changes: Changes
     ending: Ending | None
+    says: Any
+    """The value that its answer says."""
     rows: Rows
     """The whole world at the end."""
 
@@ -176,7 +187,10 @@ class Stage:
             result = self._call(task, call)
             calls.append((act.label, call, result))
             values[act.label] = orjson.loads(result.content)
-        return Played(tuple(calls), values, self.backend.changes(), self._ending(plan, values), self.rows())
+        said = (plan.ending or {}).get("answer")
+        ending = self._ending(plan, values)
+        says = said.value if isinstance(said, Said) else ending and ending.answer
+        return Played(tuple(calls), values, self.backend.changes(), ending, says, self.rows())
 
     def _call(self, task: Task, call: ToolCall) -> ToolResult:
         tool = self.domain.tools.get(call.name)
@@ -190,7 +204,7 @@ class Stage:
         given = {}
         for name, value in plan.ending.items():
             try:
-                given[name] = resolved(value, values)
+                given[name] = value.words if isinstance(value, Said) else resolved(value, values)
             except LookupError:
                 continue
         ending = parse_finish(given, self.domain)

@@ -3,6 +3,7 @@
 It shares no code with the judge. Where the judge matches net changes by backtracking, the oracle reads every row of
 every table, and names new rows by what they hold and what refers to them (colours refined until they are stable).
 Ties it finds by itself: a workflow that takes the lowest is carried out again with every row that is as low.
+It reads no answers: what an answer says is known to the alteration that wrote it, and the values are compared.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from episode import Plan, Played, Rows, Stage, plan_of, references
-from said import Known, named_ids, same_amount, same_day, same_word
 
 from synthtools.blueprint import Workflow
 from synthtools.domain import Domain
@@ -32,7 +32,6 @@ class State:
     fresh: tuple[str, ...]
     names: Mapping[str, str]
     """Generated id → its name."""
-    ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class Oracle:
         self.stage, self.domain = stage, stage.domain
         tables = self.domain.tables.values()
         self._kept = {t.name: [(i, c.name, c.kind == "text") for i, c in enumerate(t.columns.values()) if not c.incidental] for t in tables}
-        self._prefixes = frozenset(t.prefix.upper() for t in tables if t.digits)
 
     def references(self, task: Task) -> tuple[Reference, ...]:
         """The solution and, where it picks among equals, every other choice."""
@@ -92,27 +90,11 @@ class Oracle:
             return "outcome"
         if reference.outcome != "done" and _bare(ending.about) != _bare(reference.about):
             return "about"
-        return "" if not reference.kind or self._answered(reference, state, ending.answer) else "answer"
-
-    def _answered(self, reference: Reference, state: State, given: Any) -> bool:
-        if given is None or (isinstance(given, str) and "{" in given):
-            return False
-        known = Known(self.domain.today, state.ids, self._prefixes, self.domain.blueprint.words)
-        wanted, kind = reference.answer, reference.kind
-        if kind in ("id", "ids"):
-            named = named_ids(given, known)
-            names = {k.upper(): v for k, v in state.names.items()}
-            ours = sorted({str(v) for v in (wanted if isinstance(wanted, list) else [wanted])})
-            return named is not None and sorted(names.get(n, n) for n in named) == sorted(
-                reference.state.names.get(v, v.upper()) for v in ours
-            )
-        if isinstance(given, list | tuple):
-            if len(given) != 1:
-                return False
-            given = given[0]
-        if kind in ("number", "money"):
-            return same_amount(wanted, given)
-        return same_day(str(wanted), given, known) if kind == "date" else same_word(str(wanted), given, known)
+        return (
+            ""
+            if not reference.kind or _said(reference.kind, played.says, state) == _said(reference.kind, reference.answer, reference.state)
+            else "answer"
+        )
 
     def state(self, task: Task, rows: Rows) -> State:
         """A final world against its start."""
@@ -128,8 +110,7 @@ class Oracle:
             fresh.update({(table, key): self._tidy(kept, cells) for key, cells in after.items() if before.get(key) != cells})
         new = {node for node in fresh if self.domain.tables[node[0]].digits and node[1] not in {r[0] for r in start[node[0]]}}
         colours = self._colours(fresh, new)
-        ids = frozenset(str(row[0]).upper() for table in rows for row in rows[table])
-        return State(frozenset(gone), tuple(sorted(colours.values())), {node[1]: colours[node] for node in new}, ids)
+        return State(frozenset(gone), tuple(sorted(colours.values())), {node[1]: colours[node] for node in new})
 
     def _cells(self, kept: list[tuple[int, str, bool]], row: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(row[i] for i, _, _ in kept)
@@ -182,9 +163,22 @@ def _digest(*parts: Any) -> str:
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
+def _said(kind: str, value: Any, state: State) -> Any:
+    """A value as values of its kind are compared; None for none."""
+    if value is None or isinstance(value, list) != (kind == "ids"):
+        return None
+    if kind == "ids":
+        return {state.names.get(str(v), str(v)) for v in value}
+    if kind in ("number", "money"):
+        return Decimal(str(value))
+    return str(value)[:10] if kind == "date" else state.names.get(str(value), str(value).casefold())
+
+
 def _bare(text: str) -> str:
-    """A text's words and nothing else."""
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+    """A text's words, and the signs before its numbers; nothing else."""
+    plain = text.casefold()
+    kept = [c if c.isalnum() or (c == "-" and plain[i + 1 : i + 2].isdigit() and not plain[:i][-1:].isalnum()) else " " for i, c in enumerate(plain)]
+    return " ".join("".join(kept).split())
 
 
 def tied_plans(domain: Domain, plan: Plan, played: Played) -> Iterator[Plan]:

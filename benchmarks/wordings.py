@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from episode import Said
 
 _MONTHS = "January February March April May June July August September October November December".split()
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
@@ -122,8 +123,8 @@ def _lists(values: list[str]) -> list[Any]:
     ]
 
 
-def wrong_forms(kind: str, value: Any, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Any]:
-    """Answers that are near and wrong; `others` are values of the same kind that are there too."""
+def wrong_forms(kind: str, value: Any, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Said]:
+    """Answers that are near and wrong, mostly; `others` are values of the same kind that are there too."""
     if kind in ("number", "money"):
         yield from _wrong_amounts(Decimal(str(value)), others, rng)
     elif kind == "date":
@@ -133,56 +134,51 @@ def wrong_forms(kind: str, value: Any, others: Sequence[Any], today: str, rng: r
     else:
         text = str(value)
         other = str(rng.choice(others)) if others else f"{text}x"
-        forms = [other, f"{text}9", text[:-1], f"{text} {other}", "yes", "", "none", f"un{text}"]
+        forms = [_itself(v) for v in (other, f"{text}9", f"un{text}", *([text[:-1]] if text[-1:].isalnum() else []))]
+        forms += [Said(f"{text} {other}", None), Said("yes", "True"), Said("", None), Said("none", "none")]
         yield from rng.sample(forms, len(forms))
 
 
-def _wrong_amounts(value: Decimal, others: Sequence[Any], rng: random.Random) -> Iterator[Any]:
-    forms: list[Any] = [
-        float(value) + 0.01,
-        float(value) - 1,
-        float(value) * 10,
-        f"{value}1",
-        f"{value} thousand",
-        f"{value}k",
-        f"{value} cents",
-        f"{value},000",
-    ]
-    forms += [float(o) for o in rng.sample(list(others), min(4, len(others)))]
-    forms += [f"about {float(value) + 1}", "many", "", f"{value}-{value + 1}"]
-    forms += [float(-value), f"−{value}", f"minus {value}"] if value > 0 else [float(-value), 1]
+def _itself(value: Any) -> Said:
+    return Said(value, value)
+
+
+def _wrong_amounts(value: Decimal, others: Sequence[Any], rng: random.Random) -> Iterator[Said]:
+    near = [float(v) for v in (value + Decimal("0.01"), value - 1, value * 10, -value, 1)]
+    forms = [_itself(v) for v in (*near, f"{value}1" if "." in str(value) else f"{value}.1")]
+    forms += [_itself(float(o)) for o in rng.sample(list(others), min(4, len(others)))]
+    forms += [Said(f"{value} thousand", value * 1000), Said(f"{value}k", value * 1000), Said(f"{value} cents", value / 100)]
+    forms += [Said(f"about {value + 1}", None), Said("many", None), Said("", None), Said(f"{value}-{value + 1}", None)]
+    forms += [Said(f"−{value}", -value), Said(f"minus {value}", -value)] if value > 0 else []
     yield from rng.sample(forms, len(forms))
 
 
-def _wrong_days(day: str, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Any]:
+def _wrong_days(day: str, others: Sequence[Any], today: str, rng: random.Random) -> Iterator[Said]:
     date = datetime.date.fromisoformat(day)
-    near = [date + datetime.timedelta(days=d) for d in (-1, 1, 7, -30)]
-    forms: list[Any] = (
-        [d.isoformat() for d in near] + [f"{d.day} {_MONTHS[d.month - 1]} {d.year}" for d in near] + [str(o)[:10] for o in others[:3]]
-    )
-    forms += [
-        f"{date.day} {_MONTHS[date.month % 12]} {date.year}",
-        f"{date:%A}",
-        str(date.year),
-        f"{_MONTHS[date.month - 1]} {date.year}",
-        "",
-    ]
+    month = _MONTHS[date.month - 1]
+    near = [date + datetime.timedelta(days=d) for d in (-1, 1, 7, -30, 365)]
+    forms = [_itself(d.isoformat()) for d in near] + [Said(f"{d.day} {_MONTHS[d.month - 1]} {d.year}", d.isoformat()) for d in near]
+    forms += [_itself(str(o)[:10]) for o in others[:3]]
+    forms += [Said(f"{date:%A}", None), Said(str(date.year), None), Said(f"{month} {date.year}", None), Said("", None)]
     if date.year != int(today[:4]):
-        forms.append(f"{date.day} {_MONTHS[date.month - 1]}")
+        forms.append(Said(f"{date.day} {month}", None))
     yield from rng.sample(forms, len(forms))
 
 
-def _wrong_lists(values: list[str], others: list[str], rng: random.Random) -> Iterator[Any]:
+def _wrong_lists(values: list[str], others: list[str], rng: random.Random) -> Iterator[Said]:
     spare = [o for o in others if o not in values]
-    forms: list[Any] = [values[1:], values[:-1], ", ".join(values[1:]), [], "", len(values), "all of them"]
+    forms = [
+        _itself(values[1:]),
+        _itself(values[:-1]),
+        Said(", ".join(values[1:]), values[1:]),
+        *(Said(v, None) for v in ([], "", len(values), "all of them")),
+    ]
     if spare:
         other = rng.choice(spare)
+        forms += [_itself(v) for v in ([*values, other], [*values[1:], other], [other] * len(values))]
         forms += [
-            [*values, other],
-            [*values[1:], other],
-            ", ".join([*values, other]),
-            f"They are {' and '.join([*values[:-1], other])}.",
-            [other] * len(values),
+            Said(", ".join([*values, other]), [*values, other]),
+            Said(f"They are {' and '.join([*values[:-1], other])}.", [*values[:-1], other]),
         ]
     yield from rng.sample(forms, len(forms))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -214,7 +215,8 @@ def other_text(case: Case) -> Iterator[Plan]:
         return isinstance(value, str) and "enum" not in schema and "format" not in schema
 
     for act, name, value in _literals(case, free):
-        forms = [f"{value} please", f"{value}s", value[1:], " ".join(value.split()[:-1]), value[::-1]]
+        signed = re.sub(r"(?<!\S)(?=\d)", "-", value)
+        forms = [f"{value} please", f"{value}s", *([signed] * 3 if signed != value else []), value[1:], " ".join(value.split()[:-1]), value[::-1]]
         yield case.plan.replaced(act.label, **{name: case.rng.choice([f for f in forms if f])})
 
 

@@ -1,7 +1,8 @@
 """Whether an answer, as an agent gave it, is the typed value that was asked for.
 
 `25`, `25.0` and `€25` are one number; `2026-06-19` and `19 June 2026` one date. A sentence is taken where it holds
-exactly one thing of the type asked for, so an answer that lists every candidate is none, nor is a result as it came.
+exactly one thing of the type asked for, so an answer that lists every candidate is none, nor is a result as it came;
+nor one that denies the thing or names it as a bound (`not 25`, `25 or more`).
 """
 
 from __future__ import annotations
@@ -14,23 +15,28 @@ from typing import Any
 
 from synthtools.domain import Domain
 from synthtools.goal import Answer
+from synthtools.hedge import is_hedged, tidied
 from synthtools.identifier import expand_codes
 
 _MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = "(" + "|".join(f"{m}|{m[:3]}" for m in _MONTHS) + "|sept)"
+_MONTH = "(?P<month>" + "|".join(f"{m}|{m[:3]}" for m in _MONTHS) + "|sept)"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
-_DAYS = rf"({_DAY}(?:(?: ?[,/&–-] ?| (?:or|and|to|until|till) ){_DAY})*)"
+_DAYS = rf"(?P<days>{_DAY}(?:(?: ?[,/&–-] ?| (?:or|and|to|until|till) ){_DAY})*)"
 """One day of a month, or several: `19 or 20` names two."""
 _ISO = re.compile(r"\b(\d{4})([-/])(\d{2})\2(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\d/])")
-_DAY_FIRST = re.compile(rf"\b{_DAYS}(?: of)? {_MONTH}\b\.?(?:,? (\d{{4}}))?\b", re.IGNORECASE)
-_MONTH_FIRST = re.compile(rf"\b{_MONTH}\.? {_DAYS}(?:,? (\d{{4}}))?\b", re.IGNORECASE)
+_DAY_FIRST = re.compile(rf"\b{_DAYS}(?: of)?[ -]{_MONTH}\b\.?(?:(?:,? |-)(?P<year>\d{{4}}))?\b", re.IGNORECASE)
+_MONTH_FIRST = re.compile(rf"\b{_MONTH}\.?[ -](?:the )?{_DAYS}(?:(?:,? |-)(?P<year>\d{{4}}))?\b", re.IGNORECASE)
 
 _CURRENCY = r"(?:(?:[€£$]|EUR|GBP|USD|CHF)\s?)?"
 _AMOUNT = r"(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?([a-z]*)(?![\w]|[.,]\d|-\d)(?= ?([a-z]*))"
 _NUMBER = re.compile(rf"(?<![\w.,#−-])(minus |negative )?{_CURRENCY}([−-]?){_CURRENCY}{_AMOUNT}", re.IGNORECASE)
-_SCALES = {"k": 1e3, "thousand": 1e3, "hundred": 1e2, "dozen": 12, "million": 1e6, "cent": 0.01, "cents": 0.01, "pence": 0.01}
-_UNITS = frozenset("mm cm m km g kg t ml l s min h days nights hours kw kwh eur gbp usd chf".split())
-"""What may stand right behind a number; anything else there makes it a name, like `16A`."""
+_SCALES = {"k": 1e3, "thousand": 1e3, "hundred": 1e2, "dozen": 12, "million": 1e6, "billion": 1e9, "cent": 0.01, "cents": 0.01, "pence": 0.01}
+_MONEY_SCALES = {**_SCALES, "m": 1e6, "mn": 1e6, "mio": 1e6, "bn": 1e9}
+_CURRENCIES = frozenset("eur gbp usd chf".split())
+_UNITS = frozenset("mm cm m km g kg t ml l s min h days nights hours kw kwh".split()) | _CURRENCIES
+"""What may stand right behind a number; anything else there makes it a name, like `16A`. Behind money, only a currency may."""
+_OTHERWISE = re.compile(r"[\w)\"'`*] (?:or|to|through|until|till|nor) [\"'`*(#]*$", re.IGNORECASE)
+"""What joins ids that are no list: alternatives and ranges."""
 _LONGEST = 400
 
 
@@ -45,13 +51,13 @@ def answers(expected: Answer, given: Any, domain: Domain, renamed: Mapping[str, 
         if len(given) != 1:
             return False
         given = given[0]
-    text = " ".join(str(given).split())
+    text = tidied(str(given))
     if len(text) > _LONGEST:
         return False
     if expected.type in ("number", "money"):
-        amount = expected.value / 100 if expected.type == "money" else expected.value
-        found = _one(_numbers(given if isinstance(given, int | float) else text))
-        return found is not None and bool(abs(found - amount) < 1e-9)
+        money = expected.type == "money"
+        found = _one({float(given)} if isinstance(given, int | float) else _numbers(text, money=money))
+        return found is not None and bool(abs(found - (expected.value / 100 if money else expected.value)) < 1e-9)
     if expected.type == "date":
         return bool(_one(_dates(text, domain.today)) == expected.value)
     if expected.type == "id":
@@ -64,53 +70,63 @@ def _one(found: set[Any]) -> Any:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def _numbers(given: int | float | str) -> set[float]:
-    """The different numbers that a text names, dates left aside."""
-    if not isinstance(given, str):
-        return {float(given)}
+def _numbers(text: str, *, money: bool) -> set[float | None]:
+    """The different numbers that a text names, dates left aside; None for one that it denies or leaves open."""
     for pattern in (_ISO, _DAY_FIRST, _MONTH_FIRST):
-        given = pattern.sub(" ", given)
-    found = set()
-    for minus, sign, whole, part, unit, after in _NUMBER.findall(given):
-        if not unit or unit.lower() in _UNITS or unit.lower() in _SCALES:
-            size = float(whole.replace(",", "") + part) * _SCALES.get((unit or after).lower(), 1)
-            found.add(-size if bool(minus) != bool(sign) else size)
+        text = pattern.sub(" ", text)
+    units, scales = (_CURRENCIES, _MONEY_SCALES) if money else (_UNITS, _SCALES)
+    found: set[float | None] = set()
+    for read in _NUMBER.finditer(text):
+        minus, sign, whole, part, unit, after = read.groups()
+        if not unit or unit.lower() in units or unit.lower() in scales:
+            size = float(whole.replace(",", "") + (part or "")) * scales.get((unit or after).lower(), 1)
+            signed = -size if bool(minus) != bool(sign) else size
+            found.add(None if is_hedged(text, *read.span(), "amount") else signed)
     return found
 
 
-def _dates(text: str, today: str) -> set[str]:
-    """The different days that a text names; one without a year is in this year."""
-    found = {f"{y}-{m}-{d}" for y, _, m, d in _ISO.findall(text)}
-    parts = list(_DAY_FIRST.findall(text)) + [(days, month, year) for month, days, year in _MONTH_FIRST.findall(_DAY_FIRST.sub(" ", text))]
-    for days, month, year in parts:
-        number = next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(month.lower()[:3]))
-        for day in re.findall(r"\d+", days):
-            try:
-                found.add(datetime.date(int(year or today[:4]), number, int(day)).isoformat())
-            except ValueError:
-                continue
-    return found
+def _dates(text: str, today: str) -> set[str | None]:
+    """The different days that a text names, one without a year in this year; None for one that it denies or leaves open."""
+    rest = _DAY_FIRST.sub(lambda read: " " * len(read[0]), text)
+    named = [(read, f"{read[1]}-{read[3]}-{read[4]}") for read in _ISO.finditer(text)]
+    for read in (*_DAY_FIRST.finditer(text), *_MONTH_FIRST.finditer(rest)):
+        month = next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(read["month"].lower()[:3]))
+        named += [(read, day) for day in _valid(re.findall(r"\d+", read["days"]), month, int(read["year"] or today[:4]))]
+    return {None if is_hedged(text, *read.span(), "day") else day for read, day in named}
+
+
+def _valid(days: list[str], month: int, year: int) -> Iterator[str]:
+    for day in days:
+        try:
+            yield datetime.date(year, month, int(day)).isoformat()
+        except ValueError:
+            continue
 
 
 def _id(value: Any) -> str:
-    return str(value).strip(" .*()[]\"'").upper()
+    return tidied(str(value)).strip(" .*()[]\"'`#").upper()
 
 
-def _ids(given: Any, domain: Domain) -> Iterator[set[str]]:
+def _ids(given: Any, domain: Domain) -> Iterator[set[str | None]]:
     """The ids that an answer lists, read as a list, as a text with commas, with spaces, and as a sentence."""
     if isinstance(given, list | tuple):
         yield {_id(v) for v in given}
         return
-    text = re.sub(r"^\s*[-*•] ", "", str(given), flags=re.MULTILINE)
+    text = "\n".join(map(tidied, re.sub(r"^\s*[-*•] ", "", str(given), flags=re.MULTILINE).splitlines()))
     for separator in (r"[,;&\n]|\band\b", r"[,;&\s]|\band\b"):
         yield {_id(part) for part in re.split(separator, text) if _id(part)}
     yield _named(text, domain)
 
 
-def _named(text: str, domain: Domain) -> set[str]:
-    """The ids that a text names, also such as no row has."""
-    tokens = {_id(token) for token in re.split(r"[\s,;:!?&]+", text)}
-    return {token for token in tokens if is_identifier(token, domain)}
+def _named(text: str, domain: Domain) -> set[str | None]:
+    """The ids that a text names, also such as no row has; None for one that it denies or joins otherwise than in a list."""
+    tokens = [(read, _id(read[0])) for read in re.finditer(r"[^\s,;:!?&]+", text)]
+    found: set[str | None] = set()
+    for read, token in tokens:
+        if is_identifier(token, domain):
+            joined = found and _OTHERWISE.search(text[max(0, read.start() - 20) : read.start()])
+            found.add(None if joined or is_hedged(text, *read.span(), "id") else token)
+    return found
 
 
 def is_identifier(token: str, domain: Domain) -> bool:
@@ -140,4 +156,4 @@ def _ways(value: str, domain: Domain) -> tuple[str, ...]:
 
 def _word(text: str) -> str:
     """A word without what people leave out or put in: case, separators (`no_show`, `no-show`), a full stop."""
-    return re.sub(r"[\s_()-]+", "", text).strip(".!\"'").casefold()
+    return re.sub(r"[\s_()-]+", "", tidied(text)).strip(".!\"'`*").casefold()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ _Row = tuple[str, str]
 """(table, id) of an inserted row."""
 _Renamed = dict[_Row, str]
 _Pairs = list[tuple[Change, Change]]
-_WORDS = re.compile(r"[^\W_]+")
+_WORDS = re.compile(r"(?:(?<!\w)-(?=\d))?[^\W_]+")
 
 
 class MatchTooHard(RuntimeError):
@@ -55,8 +56,8 @@ def _judge_one(alternative: Alternative, actual: Changes, ending: Ending, domain
 
 
 def _plain(text: str) -> str:
-    """The words of a text, without case and punctuation; a text of nothing else is itself."""
-    return " ".join(_WORDS.findall(text.casefold())) or text
+    """The words of a text, without case and punctuation but with the signs of numbers; a text of nothing else is itself."""
+    return " ".join(_WORDS.findall(unicodedata.normalize("NFKC", text).replace("−", "-").casefold())) or text
 
 
 def _difference(expected: Changes, actual: Changes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apsw
@@ -45,13 +45,14 @@ class Linker:
             self.names.add(name)
         lets = tuple(self._let((*place, "let", name), name, sql) for name, sql in tool.let.items())
         guards = tuple(self._guard((*place, "guards", i), g.require, g.error, g.message, g.because or "") for i, g in enumerate(tool.guards))
-        guard_sql = self._guard_query(guards)
+        guard_sql = guard_query(guards)
         loops = [self._let((*place, "for_each", name), name, sql) for name, sql in tool.for_each.items()]
         effects = tuple(self._statement((*place, "effects", i), sql, write=True)[0] for i, sql in enumerate(tool.effects))
-        returns = self._returns(definition, place)
+        queries = definition.tool.returns
+        returns = self._returns(definition, place, {"": queries} if isinstance(queries, str) else queries)
         if not effects and self.new_ids:
             raise self.source.error(place, "new_id() in a tool without effects")
-        checks = self._checks(definition) if effects else ()
+        checks = self._checks(definition, effects) if effects else ()
         program = Program(lets, guards, guard_sql, loops[0] if loops else None, effects, returns, checks, self.new_ids, definition.page)
         required = [name for name, p in tool.parameters.items() if not p.optional]
         schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
@@ -71,6 +72,22 @@ class Linker:
             like={n: p.like for n, p in tool.parameters.items() if p.like},
             ensures=tuple(tool.ensures),
         )
+
+    def relink(self, definition: Definition, tool: Tool, program: Program) -> Tool:
+        """The tool with another program, and all that is derived from its SQL. Raises BlueprintError where it would not compile."""
+        place = self._place(definition)
+        self.names, self.reads, self.writes, self.new_ids = {*_RESERVED, *tool.parameters["properties"]}, set(), set(), False
+        for let in (*program.lets, *(Let("", f"SELECT ({g.require})", ()) for g in program.guards), *filter(None, [program.for_each])):
+            self._statement(place, let.sql, write=False)
+            self.names |= {f"{let.name}__{column}" for column in let.columns}
+        for sql in program.effects:
+            self._statement(place, sql, write=True)
+        linked = self._returns(definition, place, {key: returns.sql for key, returns in program.returns.items()})
+        returns = {key: replace(linked[key], columns=old.columns) for key, old in program.returns.items()}
+        checks = self._checks(definition, program.effects) if program.effects else ()
+        program = replace(program, guard_sql=guard_query(program.guards), returns=returns, checks=checks, new_ids=self.new_ids)
+        reads, writes = frozenset(self.reads), frozenset(self.writes)
+        return replace(tool, program=program, errors=self._errors(program.guards, checks), reads=reads, writes=writes)
 
     def _place(self, definition: Definition) -> Place:
         return ("tools", definition.key) if definition.origin.kind == "hand" else ("entities", definition.origin.entity)
@@ -132,12 +149,6 @@ class Linker:
             raise self.source.error((*place, "message"), str(problem)) from None
         return Guard(text[len("SELECT (") : -1], error, message, because)
 
-    def _guard_query(self, guards: tuple[Guard, ...]) -> str:
-        if not guards:
-            return ""
-        cases = " ".join(f"WHEN ({g.require}) IS NOT TRUE THEN {i}" for i, g in enumerate(guards))
-        return f"SELECT CASE {cases} ELSE -1 END"
-
     def _statement(self, place: Place, sql: str, *, write: bool) -> tuple[str, Facts]:
         """Bind and vet one statement; what it reads and writes is added to the tool's."""
         try:
@@ -154,9 +165,7 @@ class Linker:
         self.new_ids = self.new_ids or "new_id" in facts.functions
         return text, facts
 
-    def _returns(self, definition: Definition, place: Place) -> dict[str, Returns]:
-        returns = definition.tool.returns
-        queries = {"": returns} if isinstance(returns, str) else returns
+    def _returns(self, definition: Definition, place: Place, queries: Mapping[str, str]) -> dict[str, Returns]:
         made = {}
         for key, sql in queries.items():
             text, facts = self._statement((*place, "returns", key) if key else (*place, "returns"), sql, write=False)
@@ -174,7 +183,7 @@ class Linker:
             return "money"
         return "truth" if self.tables[origin[0]].columns[origin[1]].kind == "bool" else ""
 
-    def _checks(self, definition: Definition) -> tuple[str, ...]:
+    def _checks(self, definition: Definition, effects: tuple[str, ...]) -> tuple[str, ...]:
         """The invariants that the writes could break."""
         exempt, origin = definition.tool.cannot_break, definition.origin
         names = []
@@ -182,7 +191,7 @@ class Linker:
             if not invariant.enforced or invariant.error in exempt:
                 continue
             columns = {w for w in self.writes if w in invariant.reads}
-            states = {origin.state} if origin.state else _states_set(definition.tool.effects, invariant.table)
+            states = {origin.state} if origin.state else _states_set(effects, invariant.table)
             if f"+{invariant.table}" in self.writes or (columns and not _leaves_it(columns, invariant, states)):
                 names.append(invariant.name)
         unknown = set(exempt) - {i.error for i in self.invariants}
@@ -198,12 +207,18 @@ class Linker:
         return errors
 
 
+def guard_query(guards: tuple[Guard, ...]) -> str:
+    """One query that gives the number of the first guard that is not true, or -1; empty without guards."""
+    cases = " ".join(f"WHEN ({g.require}) IS NOT TRUE THEN {i}" for i, g in enumerate(guards))
+    return f"SELECT CASE {cases} ELSE -1 END" if guards else ""
+
+
 def _leaves_it(columns: set[str], invariant: Invariant, states: set[str]) -> bool:
     """Whether writes that change only the state take the row out of the invariant's reach."""
     return columns == {f"{invariant.table}.state"} and bool(states) and bool(invariant.states) and not states & set(invariant.states)
 
 
-def _states_set(effects: list[str], table: str) -> set[str]:
+def _states_set(effects: tuple[str, ...], table: str) -> set[str]:
     """The states that updates of a table set, where all of them are literals; else nothing."""
     found: set[str] = set()
     for sql in effects:

@@ -27,6 +27,7 @@ Scope = dict[str, Any]
 
 _MAX_CACHED = 4000
 _UNIQUE_TRIES = 20
+_WIDE = 4
 
 
 def first_column(connection: Connection, sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -61,10 +62,17 @@ class CallSampler:
         return {name: to_agent(properties[name], value) for name, value in chosen.items() if name in properties and value is not None}
 
     def oddities(self, tool: Tool) -> list[dict[str, Any]]:
-        """Calls that people get wrong: one with nothing optional, and for each argument that names a row, one that names none."""
+        """Calls that people get wrong or make seldom: nothing optional, one optional argument alone, a cent, yesterday, an unknown row."""
         base = self.sample(tool) or self.sample(tool, sensible=False) or {}
         bare = {name: value for name, value in base.items() if name in tool.parameters["required"]}
-        return [bare, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
+        wide = {name: value for _ in range(_WIDE) for name, value in (self.sample(tool, sensible=False) or {}).items()}
+        alone = [{**bare, name: value} for name, value in wide.items() if name not in bare]
+        small = [{**base, name: 0.01} for name in base if name in tool.money]
+        now = datetime.date.fromisoformat(self.scope()["today"])
+        days = [now.isoformat(), (now - datetime.timedelta(days=1)).isoformat()]
+        dated = [name for name in base if tool.parameters["properties"][name].get("format") == "date"]
+        timed = [{**base, name: day} for name in dated for day in days]
+        return [bare, *alone, *small, *timed, *(self._fuzzer.stranger(tool, name, base) for name in tool.refers)]
 
     def scope(self) -> Scope:
         """What every draw may refer to."""

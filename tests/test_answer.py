@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import unicodedata
 from typing import Any
 
 import pytest
@@ -71,6 +72,9 @@ ACCEPTED: list[tuple[Answer, list[Any]]] = [
                 "19 June 2026",
                 "June 19, 2026",
                 "19 Jun 2026",
+                "19-Jun-2026",
+                "Jun-19-2026",
+                "June the 19th",
                 "the 19th of June 2026",
             ),
             *(
@@ -97,6 +101,11 @@ ACCEPTED: list[tuple[Answer, list[Any]]] = [
             ["T-012"],
             "that's t-012, due back on Friday",
             "T-012, the no-show one, 3 days late",
+            "`T-012`",
+            "#T-012",
+            "T\u2011012",
+            "tool No. T-012",
+            "T-012 is not due back until Friday",
         ],
     ),
     (CODE, ["A3", "a3", "Shelf A3.", "On shelf A3, with 12 others"]),
@@ -122,6 +131,8 @@ ACCEPTED: list[tuple[Answer, list[Any]]] = [
         ],
     ),
     (WORD, ["no_show", "no show", "No-show", "NO SHOW.", '"no show"', "never came", ["no_show"], "noshow"]),
+    (Answer("word", "O'Neil"), ["O\u2019Neil", "o'neil", "`O'Neil`"]),
+    (Answer("word", "Zo\u00eb"), ["Zoe\u0308", "ZO\u00cb"]),
     (TRUTH, ["True", "true", "yes", "Yes."]),
     (PHONE, ["+44 7896 816035", "+447896816035", "+44 7896-816-035"]),
 ]
@@ -225,13 +236,85 @@ REJECTED: list[tuple[Answer, list[Any]]] = [
                 '[{"id": "T-012"}, {"id": "T-013"}, {"id": "T-020"}]',
                 "T-012 to T-020",
                 "T-012T-013T-020",
+                "T-012, T-013 or T-020",
+                "T-012, T-013, T-020 and others",
+                "all but T-012, T-013, T-020",
             ),
         ],
     ),
     (WORD, ["show", "no", "reserved", "no show or cancelled", "", None, ["no_show", "reserved"], "it is a no show", "out"]),
+    (Answer("word", "Zo\u00eb"), ["Zoe", "not Zo\u00eb"]),
     (TRUTH, ["no", "False", "", 1]),
     (PHONE, ["+44 7896 816036", "816035", ""]),
 ]
+
+
+HEDGES: dict[str, list[str]] = {
+    "": [
+        *("not {}", "It is not {}.", "It isn't {}.", "certainly not {}", "never {}", "anything but {}", "other than {}", "all except {}"),
+        *("neither {}", "none of {}", "instead of {}", "it cannot be {}", "{} is wrong", "{} is not it", "It's {}? No.", "unlike {}"),
+        *("{} or another", "{} or so", "{} or something", "{} or not", "not exactly {}", "rather than {}", "{} is not the answer"),
+    ],
+    "bound": [
+        *("more than {}", "less than {}", "at least {}", "at most {}", "over {}", "under {}", "about {}", "around {}", "roughly {}"),
+        *("no more than {}", "not less than {}", "nearly {}", "between {} and more", "up to {}", "above {}", "below {}", "~{}", ">{}", "<= {}"),
+        *("{} or more", "{} or less", "{}, or more", "{} at least", "{} at most", "{}, at least", "{} and up", "{} or thereabouts", "approx. {}"),
+    ],
+    "number": ["{} loans or more", "{} days at most", "{}+", "fewer than {}", "{} more than last week", "{} too many", "twice {}", "half of {}"],
+    "money": ["€{} a day or more", "more than €{}", "at least EUR {}", "{} EUR or less", "{}m", "{} m", "{}bn", "{} million", "{}+", "{} plus a fee"],
+    "date": [
+        *("{} or later", "{} or earlier", "before {}", "after {}", "since {}", "until {}", "no later than {}", "on or before {}", "from {} onwards"),
+        *("not before {}", "{} at the latest", "the day after {}", "the week of {}", "{} and later", "not on {}", "earlier than {}", "{} or after"),
+    ],
+    "id": ["not tool {}", "not the {}", "the one after {}", "next to {}", "before {}"],
+}
+"""What takes a value back or leaves it open, for every type and for some."""
+
+PLAIN = [
+    *("{}", "It is {}.", "The answer is {}.", "The answer is {}, not more", "{}, no more and no less", "{}, and that is all", "**{}**", "`{}`"),
+    *("No, it is {}.", "Not sure why you ask: {}", "I looked at more than one; it is {}.", "There is no doubt: {}", "After a look at the list: {}"),
+    *("Yes, {}", "exactly {}", "{} in all", "'{}'", "Over the whole list, it is {}", "{} is right", "{} (as listed)", "It comes to {}", "so {}."),
+    *(
+        "At last: {}",
+        "It is now {}",
+        "{} it is",
+        "that adds up to {}",
+        "{}, if I am not mistaken",
+        "It is not long: {}",
+        "I found nothing else than the list. {}",
+    ),
+]
+"""Sentences that say a value and nothing against it."""
+
+SAID: list[tuple[Answer, list[str]]] = [
+    (NUMBER, ["25", "25.0"]),
+    (MONEY, ["1250.50", "1,250.50"]),
+    (DATE, ["2026-06-19", "19 June 2026", "June 19th"]),
+    (ID, ["T-012", "t-012", "#T-012"]),
+]
+
+
+@pytest.mark.parametrize(("wanted", "form"), [(a, f) for a, forms in SAID for f in forms], ids=repr)
+def test_what_is_denied_or_left_open_is_no_answer(wanted: Answer, form: str) -> None:
+    """`not 25` and `25 or more` hold the value and do not say it; ordinary sentences around it do."""
+    own = HEDGES[wanted.type] + (HEDGES["bound"] if wanted.type != "id" else [])
+    taken = [hedge for hedge in HEDGES[""] + own if answers(wanted, hedge.format(form), SHED, {})]
+    refused = [plain for plain in PLAIN if not answers(wanted, plain.format(form), SHED, {})]
+    assert (taken, refused) == ([], [])
+
+
+@given(st.integers(0, 10**6), st.sampled_from(HEDGES[""] + HEDGES["bound"]), st.sampled_from(PLAIN))
+def test_the_words_around_it_decide_whatever_the_number(number: int, hedge: str, plain: str) -> None:
+    """Any number, denied or said."""
+    assert not answers(Answer("number", number), hedge.format(number), SHED, {})
+    assert answers(Answer("number", number), plain.format(number), SHED, {})
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_a_word_is_itself_however_its_letters_are_composed(text: str) -> None:
+    """A letter and its accent may be one character or two."""
+    forms = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+    assert len({answers(Answer("word", text), form, SHED, {}) for form in forms}) == 1
 
 
 def cases(table: list[tuple[Answer, list[Any]]]) -> list[tuple[Answer, Any]]:

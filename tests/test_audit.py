@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shed import SOUND, shed
+from small import tool_shed
 from synthtools.audit import audit_domain
 from synthtools.load import load_domain
 
@@ -17,6 +18,7 @@ _LOCKED = """tools:
     returns: SELECT 1 AS one
 """
 _CHARGE = "      - UPDATE neighbour SET fees = fees + :days * :tool.day_rate WHERE id = :neighbour_id\n"
+_KNOWN = '      - {require: ":tool.id IS NOT NULL", error: no_such_tool, message: "No tool {tool_id}."}\n'
 _LOST = "lifecycle: {in: [lost], out: [in], lost: [in, out]}"
 
 FAULTS = {
@@ -30,6 +32,8 @@ FAULTS = {
     "two rows where one was meant": (_ALL_OF.format("="), _ALL_OF.format(">="), "lend", "crash"),
     "a false claim": ("cannot_break: [dates_reversed]", "cannot_break: [dates_reversed, taken]", "lend", "invariant"),
     "an answer that depends on the order of rows": ("tools:\n", _ANY_TOOL, "any_tool", "order"),
+    "a row that is not there, answered as another fault": (_KNOWN, "", "lend", "unknown row"),
+    "a message about nothing": (_KNOWN, "", "lend", "message"),
     "a tool that never succeeds": ("tools:\n", _LOCKED, "locked", "promise"),
 }
 """What is wrong → what is written, what stands there instead, and the tool and check of the finding."""
@@ -71,6 +75,16 @@ def test_a_refusal_on_its_own_word_is_noted() -> None:
     guard = "      - {require: \":days < 5\", error: too_long, message: Too long., because: Short loans only.}\n    effects:"
     domain = shed("    effects:", guard)
     assert [(f.tool, f.check) for f in audit_domain(domain).unaudited] == [("lend", "refusal unaudited")]
+
+
+@pytest.mark.parametrize(("bound", "faulty"), [(5, False), (3, True)])
+def test_a_refusal_goes_as_far_as_the_promise_and_no_farther(bound: int, faulty: bool) -> None:
+    """Where the promise says the rule, a guard that refuses more than it is a fault, whatever its `because`."""
+    guard = f'      - {{require: ":days < {bound}", error: too_long, message: Too long., because: Short loans only.}}\n    effects:'
+    text = SOUND.replace("    effects:", guard).replace("    ensures:", '    ensures:\n      - ":days < 5"')
+    report = audit_domain(tool_shed(text))
+    assert [(f.tool, f.check) for f in report.failures] == [("lend", "forced effect")] * faulty
+    assert report.unaudited == ()
 
 
 def test_the_same_seed_gives_the_same_report() -> None:

@@ -38,9 +38,7 @@ def change_sets(draw: st.DrawFn) -> Changes:
     made += [insert("tool", key, name=draw(st.sampled_from(["saw", "rake"]))) for key in tools]
     for number in range(draw(st.integers(0, 4))):
         tool, neighbour = draw(st.sampled_from(["T-001", "T-002", *tools])), draw(st.sampled_from(["N-001", *neighbours]))
-        made.append(
-            insert("loan", f"L-9{number}", tool=tool, neighbour=neighbour, begins=draw(st.sampled_from(["2026-03-02", "2026-03-03"])))
-        )
+        made.append(insert("loan", f"L-9{number}", tool=tool, neighbour=neighbour, begins=draw(st.sampled_from(["2026-03-02", "2026-03-03"]))))
     made += [update("neighbour", f"N-00{i}", fees=draw(st.integers(0, 3))) for i in range(draw(st.integers(0, 2)))]
     made += [update("loan", f"L-00{i}", neighbour=draw(st.sampled_from(["N-002", *neighbours]))) for i in range(draw(st.integers(0, 2)))]
     made += [Change("tool", "delete", f"T-00{i}", {"id": f"T-00{i}", "name": "saw"}, {}) for i in range(5, 5 + draw(st.integers(0, 1)))]
@@ -126,10 +124,7 @@ def test_rows_alike_cost_little() -> None:
     loans = tuple(insert("loan", f"L-9{i:02d}", tool="T-001", neighbour="N-9") for i in range(100))
     who = (insert("neighbour", "N-9", name="Ann"),)
     assert match((*who, *loans), (*who, *loans[::-1]), SHED) is not None
-    assert (
-        match((*who, *loans, update("loan", "L-001", neighbour="N-9")), (*who, *loans, update("loan", "L-002", neighbour="N-9")), SHED)
-        is None
-    )
+    assert match((*who, *loans, update("loan", "L-001", neighbour="N-9")), (*who, *loans, update("loan", "L-002", neighbour="N-9")), SHED) is None
     assert match((*who, *loans, update("tool", "T-002", name="saw")), (*who, *loans, update("tool", "T-002", name="rake")), SHED) is None
 
 
@@ -173,6 +168,17 @@ def test_free_text_matches_by_its_words(note: str) -> None:
 def test_other_words_do_not_match(note: str | None) -> None:
     """Its words do."""
     assert match((insert("loan", "L-9", note="in good order"),), (insert("loan", "L-9", note=note),), SHED) is None
+
+
+@pytest.mark.parametrize(("said", "same"), [("dose -5 mg", 0), ("dose \u22125 mg", 0), ("dose 5, mg", 1), ("Dose 5-mg", 1), ("dose 5 mg - now", 0)])
+def test_the_sign_of_a_number_is_a_word_of_its_text(said: str, same: int) -> None:
+    """Minus five is not five; a hyphen is no sign."""
+    assert (match((insert("loan", "L-9", note="dose 5 mg"),), (insert("loan", "L-9", note=said),), SHED) is not None) == bool(same)
+
+
+def test_letters_are_the_same_however_they_are_composed() -> None:
+    """An accent may be a character of its own."""
+    assert match((insert("loan", "L-9", note="Zo\u00eb"),), (insert("loan", "L-9", note="Zoe\u0308"),), SHED) is not None
 
 
 LENT = (insert("loan", "L-900", tool="T-001", neighbour="N-001"), update("tool", "T-001", state="out"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shed import shed
-from synthtools.audit import audit_mutants
+from synthtools.audit import audit_domain, audit_mutants
 from synthtools.audit.mutants import KINDS, Mutant, mutants
+from synthtools.audit.probe import Probe
+from synthtools.audit.whole import failures_of
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.domain import Domain
 from synthtools.execute import ToolProgram
@@ -34,6 +38,29 @@ def test_a_mutant_has_one_fault() -> None:
     assert len({(m.kind, m.where, m.change, str(m.tool.program)) for m in found}) == len(found)
 
 
+def test_a_mutant_is_linked_as_the_compiler_would() -> None:
+    """What it writes, documents and checks follows from its own SQL: an author's mistake would compile to the same."""
+    domain = shed()
+    sound, found = domain.tool("lend"), made(domain, "lend")
+    dropped = next(m.tool for m in found if (m.kind, m.where) == ("guard dropped", "guard 2"))
+    assert set(sound.errors) - set(dropped.errors) == {"is_out"}
+    spared = next(m.tool for m in found if (m.kind, m.where) == ("missing effect", "effect 2"))
+    assert sound.writes - spared.writes == {"neighbour.fees"}
+    written = "      - UPDATE neighbour SET fees = fees + :days * :tool.day_rate WHERE id = :neighbour_id\n"
+    assert spared == replace(shed(written, "").tool("lend"), program=spared.program)
+
+
+def test_caught_is_what_the_audit_reports() -> None:
+    """The sound tool has no failure; a faulty one has those that an audit of a domain with it reports."""
+    domain = shed()
+    probe = Probe(domain, LocalBackend(domain))
+    assert failures_of(domain, domain.tool("lend"), probe) == set()
+    faulty = shed("fees + :days * :tool.day_rate WHERE", "fees + :days * :tool.day_rate + 1 WHERE")
+    caught = {check for check, _ in failures_of(domain, faulty.tool("lend"), probe)}
+    assert "promise" in caught
+    assert caught <= {finding.check for finding in audit_domain(faulty).failures}
+
+
 def test_every_mutant_can_be_made_ready() -> None:
     """SQLite takes each, so that only behaviour tells them apart."""
     domain = shed()
@@ -41,10 +68,10 @@ def test_every_mutant_can_be_made_ready() -> None:
         assert all(ToolProgram(domain, mutant.tool) for mutant in made(domain, key))
 
 
-@pytest.mark.parametrize("domain", [shed(), load_domain("marina_berths")], ids=["tool_shed", "marina_berths"])
-def test_at_least_95_percent_are_caught(domain: Domain) -> None:
-    """Of the mutants that some call tells from the sound tool, the checks catch 95 %."""
-    report = audit_mutants(domain, limit=6)
+@pytest.mark.parametrize(("domain", "limit"), [(shed(), 6), (load_domain("marina_berths"), 2)], ids=["tool_shed", "marina_berths"])
+def test_at_least_95_percent_are_caught(domain: Domain, limit: int) -> None:
+    """Of the mutants that some call tells from the sound tool, a thorough audit reports 95 %."""
+    report = audit_mutants(domain, limit=limit)
     assert report.distinguishable > 40
     assert report.share >= 0.95, report.survivors
     assert report.detected + len(report.survivors) == report.distinguishable
@@ -53,4 +80,4 @@ def test_at_least_95_percent_are_caught(domain: Domain) -> None:
 
 def test_the_same_seed_gives_the_same_figures() -> None:
     """Two measurements agree."""
-    assert audit_mutants(shed(), limit=5) == audit_mutants(shed(), limit=5)
+    assert audit_mutants(shed(), limit=2) == audit_mutants(shed(), limit=2)

@@ -25,18 +25,30 @@ class Refusals:
     probe: Probe
     unsupported: dict[tuple[str, str], str] = field(default_factory=dict)
     """(tool, error) → a refusal that nothing but the guard itself supports."""
+    promised: set[tuple[str, str]] = field(default_factory=set)
+    """(tool, error) of refusals that a promise supports."""
+    strangers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """(tool, argument) → the errors answered where that argument alone names a row that does not exist."""
+    usual: set[tuple[str, str]] = field(default_factory=set)
+    """(tool, error) of refusals where all rows named exist."""
 
     def unjustified(self, seen: Seen) -> Iterator[str]:
         """What is wrong with a documented refusal; the world stands as before the call."""
-        if seen.scope is None or seen.result is None or self._names_unknown(seen):
+        if seen.scope is None or seen.result is None:
             return
+        unknown = self._unknown(seen)
+        if unknown:
+            if len(unknown) == 1 and isinstance(seen.arguments[unknown[0]], str):
+                self.strangers.setdefault((seen.tool.name, unknown[0]), set()).add(seen.result.reason)
+            return
+        self.usual.add((seen.tool.name, seen.result.reason))
         guard = self.guard(seen.tool, seen.scope)
         if guard is not None and guard.error != seen.result.reason:
             yield f"answers {seen.result.reason}, where its guard says {guard.error}"
             return
         if self._supported(seen):
             return
-        if guard is not None and (guard.because or seen.tool.read_only):
+        if guard is not None and (seen.tool.read_only or (guard.because and seen.tool.origin.kind == "hand")):
             self.unsupported.setdefault((seen.tool.name, guard.error), seen.place)
         else:
             yield f"refuses with {seen.result.reason}, though its effects break no invariant, lifecycle, reference, policy or promise"
@@ -49,8 +61,18 @@ class Refusals:
         number = self.probe.connection.execute(program.guard_sql, scope).get
         return program.guards[number] if number >= 0 else None
 
-    def _names_unknown(self, seen: Seen) -> bool:
-        """Whether an argument names a row that does not exist."""
+    def faults(self, tool: Tool) -> Iterator[tuple[str, str]]:
+        """(check, what is wrong) with a tool's refusals taken together."""
+        for (name, argument), errors in self.strangers.items():
+            if name == tool.name and all((name, error) in self.usual for error in errors):
+                yield "unknown row", f"{argument} may name a row that does not exist, and no error says so: {', '.join(sorted(errors))}"
+        for (name, error), place in self.unsupported.items():
+            if name == tool.name and (name, error) in self.promised:
+                yield "forced effect", f"refuses with {error} also what its `ensures` allow | {place}"
+
+    def _unknown(self, seen: Seen) -> list[str]:
+        """The arguments that name a row which does not exist."""
+        found = []
         for name, slot in slots_of(self.probe.domain, seen.tool).items():
             entity = slot.refers or (slot.item.refers if slot.item else "")
             value = seen.arguments.get(name)
@@ -59,8 +81,8 @@ class Refusals:
             wanted = value if isinstance(value, list) else [value]
             sql = f'SELECT COUNT(*) FROM "{entity}" WHERE id IN (SELECT value FROM json_each(?))'
             if self.probe.connection.execute(sql, (orjson.dumps(wanted).decode(),)).get < len(set(wanted)):
-                return True
-        return False
+                found.append(name)
+        return found
 
     def _supported(self, seen: Seen) -> bool:
         """Whether forcing the effects breaks something, or has no effect at all; the world is put back."""
@@ -85,19 +107,21 @@ class Refusals:
         probe = self.probe
         forced = Seen(seen.tool, seen.arguments, seen.place, seen.scope, seen.result, "", changes, {})
         if seen.tool.read_only:
-            return any(broken_ensures(probe, forced, orjson.loads(program.render(probe.connection, scope)), seen.scope or {}))
-        if (
-            not changes
-            or self._stands_still(seen.tool, changes)
-            or broken_invariants(probe, changes)
-            or any(illegal_steps(probe.domain, changes))
-        ):
+            return self._promised(forced, program, scope)
+        if not changes or self._stands_still(seen.tool, changes) or broken_invariants(probe, changes) or any(illegal_steps(probe.domain, changes)):
             return True
         calls = [(seen.tool.name, dict(seen.arguments), "")]
         if any(broken(probe.connection, probe.domain, policy, changes, calls) for policy in probe.domain.policies):
             return True
-        value = orjson.loads(program.render(probe.connection, scope))
-        return any(broken_ensures(probe, forced, value, seen.scope or {}))
+        return self._promised(forced, program, scope)
+
+    def _promised(self, forced: Seen, program: ToolProgram, scope: dict[str, Any]) -> bool:
+        """Whether the promise would be broken, had the call not been refused."""
+        value = orjson.loads(program.render(self.probe.connection, scope))
+        if not any(broken_ensures(self.probe, forced, value, forced.scope or {})):
+            return False
+        self.promised.add((forced.tool.name, forced.result.reason if forced.result else ""))
+        return True
 
     def _stands_still(self, tool: Tool, changes: Changes) -> bool:
         """Whether a row that the tool would bring into a state is in it already."""
@@ -106,9 +130,7 @@ class Refusals:
             if f"{table}.state" not in tool.writes or f"+{table}" in tool.writes:
                 continue
             moved = {change.key for change in changes if change.table == table and "state" in change.after}
-            ids = connection.execute(
-                f'SELECT id FROM "{table}" WHERE rowid IN (SELECT value FROM json_each(?))', (orjson.dumps(rowids).decode(),)
-            )
+            ids = connection.execute(f'SELECT id FROM "{table}" WHERE rowid IN (SELECT value FROM json_each(?))', (orjson.dumps(rowids).decode(),))
             if any(row[0] not in moved for row in ids):
                 return True
         return False

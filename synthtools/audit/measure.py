@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from synthtools.audit.forced import Refusals
@@ -13,6 +13,7 @@ from synthtools.audit.perturb import Perturber
 from synthtools.audit.probe import Probe, Seen
 from synthtools.audit.report import shown_call
 from synthtools.audit.rules import ORDER, Rules
+from synthtools.audit.whole import failures_of
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.domain import Domain
 from synthtools.execute import ToolProgram
@@ -23,10 +24,6 @@ from synthtools.tool import Tool
 _WORLDS = 4
 _SENSIBLE, _WIDE, _NUDGED = 10, 14, 12
 """Calls of a tool in each world."""
-_ENOUGH = 3
-"""An error that so many calls reach must be reached by a mutant, too."""
-_JUDGED = 24
-"""So many differing calls of a mutant are judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class MutantReport:
     by_kind: Mapping[str, tuple[int, int, int]]
     """kind → (mutants, distinguishable, detected)."""
     by_check: Mapping[str, int]
-    """Check → mutants that it was the first to catch, cheapest check first."""
+    """Check → mutants that it was the first to catch, in the order of `rules.ORDER`."""
     survivors: tuple[Survivor, ...]
 
     @property
@@ -70,19 +67,10 @@ class _Entry:
     arguments: Mapping[str, Any]
     place: str
     outcome: tuple[Any, ...]
-    reason: str
-
-
-@dataclass(slots=True)
-class _Trial:
-    """What was seen of one mutant."""
-
-    differing: list[tuple[Seen, set[str]]] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
 
 
 def audit_mutants(domain: Domain, seed: int = 0, limit: int | None = None) -> MutantReport:
-    """Make mutants of every tool (at most `limit` of each), and see which of them the audit's checks catch."""
+    """Make mutants of every tool (at most `limit` of each), and see of which a thorough audit reports a failure."""
     backend = LocalBackend(domain)
     probe = Probe(domain, backend)
     tally: dict[str, list[int]] = {kind: [0, 0, 0] for kind in KINDS}
@@ -96,12 +84,14 @@ def audit_mutants(domain: Domain, seed: int = 0, limit: int | None = None) -> Mu
         if limit is not None and len(made) > limit:
             chosen = set(generator("mutants", domain.name, tool.name, seed).sample(range(len(made)), limit))
             made = [mutant for index, mutant in enumerate(made) if index in chosen]
-        sound = frozenset(rules.refusals.unsupported)
+        sound = failures_of(domain, tool, probe, seed)
         for mutant in made:
-            check, seen = _try(domain, probe, mutant, suite, sound)
+            seen = _difference(domain, probe, mutant, suite)
+            caught = {check for check, _ in failures_of(domain, mutant.tool, probe, seed) - sound}
+            check = next((check for check in ORDER if check in caught), "")
             counts = tally[mutant.kind]
             counts[0] += 1
-            counts[1] += seen is not None
+            counts[1] += seen is not None or bool(check)
             counts[2] += bool(check)
             if check:
                 by_check[check] += 1
@@ -112,7 +102,7 @@ def audit_mutants(domain: Domain, seed: int = 0, limit: int | None = None) -> Mu
     backend.close()
     totals = [sum(counts[i] for counts in tally.values()) for i in range(3)]
     shares = {kind: (counts[0], counts[1], counts[2]) for kind, counts in tally.items()}
-    ordered = {check: by_check[check] for check in (*ORDER, "unsupported refusal") if by_check[check]}
+    ordered = {check: by_check[check] for check in ORDER if by_check[check]}
     return MutantReport(domain.name, totals[0], totals[1], totals[2], shares, ordered, tuple(survivors))
 
 
@@ -144,8 +134,7 @@ def _entry(rules: Rules, tool: Tool, arguments: Mapping[str, Any], place: str) -
     seen = rules.probe.observe(tool, arguments, place)
     if any(rules.judge(seen)):
         return []
-    reason = (seen.result.reason or seen.result.error or "") if seen.result else ""
-    return [_Entry(Snapshot(stands.domain, stands.world, stands.setup), arguments, place, _outcome(seen), reason)]
+    return [_Entry(Snapshot(stands.domain, stands.world, stands.setup), arguments, place, _outcome(seen))]
 
 
 def _outcome(seen: Seen) -> tuple[Any, ...]:
@@ -153,32 +142,17 @@ def _outcome(seen: Seen) -> tuple[Any, ...]:
     return (seen.result.content if seen.result else seen.crash, changes)
 
 
-def _try(domain: Domain, probe: Probe, mutant: Mutant, suite: list[_Entry], sound: frozenset[tuple[str, str]]) -> tuple[str, Seen | None]:
-    """The first check that catches a mutant (or none), and a call that tells it from the sound tool (or none)."""
-    probe.programs[mutant.tool.name] = ToolProgram(domain, mutant.tool)
-    rules = Rules(probe, Refusals(probe))
-    trial = _Trial()
+def _difference(domain: Domain, probe: Probe, mutant: Mutant, suite: list[_Entry]) -> Seen | None:
+    """A call that tells a mutant from the sound tool, if the suite has one."""
+    probe.programs = {mutant.tool.name: ToolProgram(domain, mutant.tool)}
     stands: Snapshot | None = None
     for entry in suite:
         if stands != entry.start:
             probe.backend.reset(entry.start)
             stands = entry.start
         seen = probe.observe(mutant.tool, entry.arguments, entry.place)
-        reason = seen.result.reason or seen.result.error or "" if seen.result else "crash"
-        trial.reasons[reason] += 1
         if _outcome(seen) != entry.outcome:
-            checks = {check for check, _ in rules.judge(seen)} if len(trial.differing) < _JUDGED else set()
-            trial.differing.append((seen, checks))
-            stands = None if "crash" in checks else stands
+            return seen
         if seen.changes or not probe.connection.in_transaction:
             stands = None
-    if not trial.differing:
-        return "", None
-    caught = set().union(*(checks for _, checks in trial.differing))
-    wanted = Counter(entry.reason for entry in suite)
-    if any(count >= _ENOUGH and not trial.reasons[reason] for reason, count in wanted.items()):
-        caught.add("unreached")
-    if set(rules.refusals.unsupported) - sound:
-        caught.add("unsupported refusal")
-    first = next((check for check in (*ORDER, "unsupported refusal") if check in caught), "")
-    return first, trial.differing[0][0]
+    return None

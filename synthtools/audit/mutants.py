@@ -5,15 +5,18 @@ Faults are made in the bound SQL's own tokens, so that all but the fault stays a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import apsw
 import apsw.ext
 
+from synthtools.blueprint import BlueprintError, Source
 from synthtools.domain import Domain
+from synthtools.everyday import Definition, everyday_tools
+from synthtools.link import Linker
 from synthtools.sql import Token, tokens
-from synthtools.tool import Guard, Program, Tool
+from synthtools.tool import Program, Tool
 
 KINDS = ("guard dropped", "guard flipped", "off by one", "wrong column", "wrong constant", "wrong parameter", "missing effect")
 _COMPARISONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
@@ -43,17 +46,36 @@ class _Site:
 
 
 def mutants(domain: Domain, tool: Tool, connection: apsw.Connection) -> Iterator[Mutant]:
-    """Every mutant of a tool that SQLite takes, in a fixed order."""
+    """Every mutant of a tool that compiles, in a fixed order, each with what the compiler derives from its SQL."""
+    linker = Linker(domain.blueprint, domain.tables, domain.invariants, connection, Source(domain.source, domain.name))
+    definition = _definition(domain, tool)
+    for kind, where, change, program in _programs(domain, tool, connection):
+        try:
+            mutant = linker.relink(definition, tool, program)
+        except BlueprintError:
+            continue
+        yield Mutant(kind, where, change, mutant)
+
+
+def _definition(domain: Domain, tool: Tool) -> Definition:
+    """What a tool was linked from."""
+    if tool.origin.kind == "hand":
+        return Definition(tool.key, tool.name, domain.blueprint.tools[tool.key], tool.origin)
+    return next(d for d in everyday_tools(domain.blueprint, domain.tables, domain.surface) if d.key == tool.key)
+
+
+def _programs(domain: Domain, tool: Tool, connection: apsw.Connection) -> Iterator[tuple[str, str, str, Program]]:
+    """(kind, where, change, program) of every fault that leaves statements which SQLite takes."""
     program = tool.program
     for index, guard in enumerate(program.guards):
         rest = (*program.guards[:index], *program.guards[index + 1 :])
-        yield Mutant("guard dropped", f"guard {index}", guard.require, _with(tool, with_guards(program, rest)))
+        yield "guard dropped", f"guard {index}", guard.require, replace(program, guards=rest)
         flipped = replace(guard, require=f"NOT ({guard.require})")
         guards = (*program.guards[:index], flipped, *program.guards[index + 1 :])
-        yield Mutant("guard flipped", f"guard {index}", guard.require, _with(tool, with_guards(program, guards)))
+        yield "guard flipped", f"guard {index}", guard.require, replace(program, guards=guards)
     for index, effect in enumerate(program.effects):
         rest_effects = (*program.effects[:index], *program.effects[index + 1 :])
-        yield Mutant("missing effect", f"effect {index}", effect, _with(tool, replace(program, effects=rest_effects)))
+        yield "missing effect", f"effect {index}", effect, replace(program, effects=rest_effects)
     swaps = _Swaps(domain, tool)
     for site in _sites(program):
         pieces = list(tokens(site.sql))
@@ -61,17 +83,7 @@ def mutants(domain: Domain, tool: Tool, connection: apsw.Connection) -> Iterator
             changed = "".join(t.text for t in pieces[:index]) + text + "".join(t.text for t in pieces[index + length :])
             if _prepares(connection, site.whole(changed), site.whole(site.sql)):
                 old = "".join(t.text for t in pieces[index : index + length])
-                yield Mutant(kind, site.where, f"{old} → {text} in {_around(pieces, index)}", _with(tool, site.put(changed)))
-
-
-def with_guards(program: Program, guards: Sequence[Guard]) -> Program:
-    """The program with other guards."""
-    cases = " ".join(f"WHEN ({g.require}) IS NOT TRUE THEN {i}" for i, g in enumerate(guards))
-    return replace(program, guards=tuple(guards), guard_sql=f"SELECT CASE {cases} ELSE -1 END" if guards else "")
-
-
-def _with(tool: Tool, program: Program) -> Tool:
-    return replace(tool, program=program)
+                yield kind, site.where, f"{old} → {text} in {_around(pieces, index)}", site.put(changed)
 
 
 def _around(pieces: list[Token], index: int) -> str:
@@ -105,7 +117,7 @@ class _Put:
         if self.part == "guard":
             guards = list(program.guards)
             guards[index] = replace(guards[index], require=text)
-            return with_guards(program, guards)
+            return replace(program, guards=tuple(guards))
         if self.part == "let":
             lets = list(program.lets)
             lets[index] = replace(lets[index], sql=text)
@@ -208,7 +220,5 @@ def _column_kind(domain: Domain, name: str) -> str:
     for table in domain.tables.values():
         column = table.columns.get(name)
         if column is not None:
-            return {"date": "date", "datetime": "date-time", "stamp": "date-time"}.get(
-                column.kind, "integer" if column.type == "INTEGER" else "text"
-            )
+            return {"date": "date", "datetime": "date-time", "stamp": "date-time"}.get(column.kind, "integer" if column.type == "INTEGER" else "text")
     return "integer"

@@ -13,9 +13,23 @@ from synthtools.audit.probe import Probe, Seen
 from synthtools.audit.promised import broken_promises
 from synthtools.audit.world import broken_invariants, illegal_steps
 from synthtools.goal import Change
+from synthtools.sql import substitute
 from synthtools.tool import Tool
 
-ORDER = ("crash", "undocumented", "invariant", "unreached", "frame", "lifecycle", "shape", "forced effect", "promise")
+ORDER = (
+    "crash",
+    "undocumented",
+    "invariant",
+    "unreached",
+    "frame",
+    "lifecycle",
+    "shape",
+    "message",
+    "unknown row",
+    "forced effect",
+    "promise",
+    "order",
+)
 """The checks, cheapest first: a fault is credited to the first that shows it."""
 
 
@@ -48,8 +62,16 @@ class Rules:
         elif result.error == "refused" and result.reason not in seen.tool.errors:
             yield "undocumented", f"refuses with {result.reason!r}, which it does not document: {result.content}"
         elif result.error == "refused":
+            if self._says_nothing(seen):
+                yield "message", f"speaks of what is not there: {result.content}"
             for detail in self.refusals.unjustified(seen):
                 yield "forced effect", detail
+
+    def _says_nothing(self, seen: Seen) -> bool:
+        """Whether the refusing guard's message names a value that is null."""
+        scope = seen.scope or {}
+        guard = self.refusals.guard(seen.tool, scope) if scope else None
+        return guard is not None and any(kind == "value" and scope[text] is None for kind, text in substitute(guard.message, scope))
 
     def _accepted(self, seen: Seen) -> Iterator[tuple[str, str]]:
         if seen.changes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from synthtools.audit.survey import Survey
 from synthtools.backend import Snapshot
 from synthtools.domain import Domain
-from synthtools.tool import Tool, ToolCall
+from synthtools.tool import Tool
 
 _LEAST = 120
 """A tool that has not succeeded is called at least so often…"""
@@ -17,7 +17,7 @@ _TURNS = 4
 
 def reach_the_rest(survey: Survey) -> None:
     """Further calls of tools that have not succeeded, or of which a documented error has not been reached."""
-    for tool in survey.domain.tools.values():
+    for tool in survey.tools:
         for index in range(max(survey.effort.search, _LEAST)):
             if not missing(survey, tool) or (index >= survey.effort.search and tool.name in survey.succeeded):
                 break
@@ -56,8 +56,8 @@ def _nudged(survey: Survey, tool: Tool, start: Snapshot, *, sensible: bool) -> N
         if arguments is None or not survey.perturber.nudge(start, tool, arguments, missing(survey, tool)):
             continue
         survey.calls += 1
-        result = survey.backend.call(ToolCall(tool.name, arguments))
-        if result.error is not None:
+        result = survey.rules.probe.observe(tool, arguments, "").result
+        if result is not None and result.error is not None:
             survey.reached.add((tool.name, result.reason or result.error))
 
 

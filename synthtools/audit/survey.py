@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,8 @@ class Survey:
 
     domain: Domain
     effort: Effort
-    seed: int
+    tools: Sequence[Tool]
+    """Those that are audited; others are called to lead up to them."""
     backend: LocalBackend
     rules: Rules
     sampler: CallSampler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from synthtools.audit.forced import Refusals
 from synthtools.audit.hostile import attacks, unknown_names, withstand
@@ -15,30 +16,41 @@ from synthtools.audit.survey import QUICK, THOROUGH, Effort, Survey
 from synthtools.audit.world import broken_invariants
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
+from synthtools.execute import ToolProgram
 from synthtools.sample import CallSampler
 from synthtools.seed import generator
+from synthtools.tool import Tool
 
 _CHAIN = 10
 
 
 def audit_domain(domain: Domain, *, thorough: bool = True, seed: int = 0) -> AuditReport:
     """Call every tool of a domain and hold it to what it promises. The same domain and seed give the same report."""
-    backend = LocalBackend(domain)
-    probe = Probe(domain, backend)
-    sampler = CallSampler(domain, backend, generator("audit", domain.name, seed))
-    survey = Survey(
-        domain, THOROUGH if thorough else QUICK, seed, backend, Rules(probe, Refusals(probe)), sampler, Perturber(probe, sampler)
-    )
+    probe = Probe(domain, LocalBackend(domain))
+    survey = _survey(domain, probe, tuple(domain.tools.values()), THOROUGH if thorough else QUICK, seed)
     try:
-        _worlds(survey)
-        _singles(survey)
-        _chains(survey)
-        reach_the_rest(survey)
-        _hostile(survey)
-        _replay(survey)
+        for part in (_worlds, _singles, _chains, reach_the_rest, _hostile, _replay, _taken_together):
+            part(survey)
         return _report(survey)
     finally:
-        backend.close()
+        probe.backend.close()
+
+
+def failures_of(domain: Domain, tool: Tool, probe: Probe, seed: int = 0) -> set[tuple[str, str]]:
+    """(check, what) for the first failures that a thorough audit of this tool alone finds in it, put in the place of the domain's own."""
+    probe.programs = {tool.name: ToolProgram(domain, tool)}
+    survey = _survey(replace(domain, tools={**domain.tools, tool.name: tool}), probe, (tool,), THOROUGH, seed)
+    for part in (_singles, _chains, reach_the_rest, _replay, _taken_together):
+        part(survey)
+        found = {(check, what) for name, check, what in survey.findings if name == tool.name}
+        if found:
+            return found
+    return set()
+
+
+def _survey(domain: Domain, probe: Probe, tools: tuple[Tool, ...], effort: Effort, seed: int) -> Survey:
+    sampler = CallSampler(domain, probe.backend, generator("audit", domain.name, seed))
+    return Survey(domain, effort, tools, probe.backend, Rules(probe, Refusals(probe)), sampler, Perturber(probe, sampler))
 
 
 def _numbers(effort: Effort) -> list[int]:
@@ -66,7 +78,7 @@ def _singles(survey: Survey) -> None:
     for number in _numbers(effort):
         few = number >= 0
         plan = [True] * (2 if few else effort.sensible) + [False] * (2 if few else effort.wide)
-        for tool in survey.domain.tools.values():
+        for tool in survey.tools:
             survey.begin(survey.start(number))
             for index, sensible in enumerate(plan):
                 clock = (0, 0, 0, 1, 2)[index % 5] if number < 0 else 0
@@ -81,7 +93,7 @@ def _singles(survey: Survey) -> None:
 def _chains(survey: Survey) -> None:
     """Tools one after another, in dense worlds."""
     effort, rng = survey.effort, survey.sampler.rng
-    plan = [tool for tool in survey.domain.tools.values() for _ in range(effort.chained if tool.writes else effort.chained // 3)]
+    plan = [tool for tool in survey.tools for _ in range(effort.chained if tool.writes else effort.chained // 3)]
     rng.shuffle(plan)
     for index, tool in enumerate(plan):
         if index % _CHAIN == 0:
@@ -93,7 +105,7 @@ def _hostile(survey: Survey) -> None:
     start = survey.start(-1)
     for name, what in unknown_names(survey.backend, start):
         survey.found("", "hostile", f"tool name {name!r} {what}", "")
-    for number, tool in enumerate(survey.domain.tools.values()):
+    for number, tool in enumerate(survey.tools):
         survey.backend.reset(start)
         usual = next((a for _ in range(8) if (a := survey.sampler.sample(tool)) is not None), None)
         usual = usual if usual is not None else survey.sampler.sample(tool, sensible=False)
@@ -112,7 +124,7 @@ def _replay(survey: Survey) -> None:
             backend.world.connection.execute("PRAGMA reverse_unordered_selects = ON")
             reversed_worlds.add(episode.start.world)
         for tool, arguments, content in episode.calls:
-            seen = Probe(survey.domain, backend).observe(tool, arguments, "")
+            seen = Probe(survey.domain, backend, survey.rules.probe.programs).observe(tool, arguments, "")
             again = seen.result.content if seen.result else seen.crash
             if again != content:
                 call = shown_call(tool.name, arguments, f"world {episode.start.world}")
@@ -129,17 +141,21 @@ def difference(one: str, other: str) -> str:
     return f"…{one[start : at + 40]}… and …{other[start : at + 40]}…"
 
 
+def _taken_together(survey: Survey) -> None:
+    """What all refusals of a tool show together; and what a thorough audit must have seen: its success, each documented error."""
+    for tool in survey.tools:
+        for check, detail in survey.rules.refusals.faults(tool):
+            survey.found(tool.name, check, detail, "")
+    for tool in survey.tools if survey.effort.exhaustive else ():
+        for error in missing(survey, tool):
+            if error == "success":
+                survey.found(tool.name, "promise", "never succeeds, so that its promise was never evaluated", "")
+            else:
+                survey.findings[tool.name, "unreached", error] = f"{error} was never reached: make it reachable, or name it in `cannot_break`"
+
+
 def _report(survey: Survey) -> AuditReport:
     domain = survey.domain
-    for tool in domain.tools.values():
-        unseen = missing(survey, tool)
-        if "success" in unseen and survey.effort.exhaustive:
-            survey.found(tool.name, "promise", "never succeeds, so that its promise was never evaluated", "")
-        for error in unseen if survey.effort.exhaustive else ():
-            if error != "success":
-                survey.findings[tool.name, "unreached", error] = (
-                    f"{error} was never reached: make it reachable, or name it in `cannot_break`"
-                )
     failures = tuple(Finding(tool, check, detail) for (tool, check, _), detail in sorted(survey.findings.items()))
     documented = [(tool.name, error) for tool in domain.tools.values() for error in tool.errors]
     reached = sum(1 for pair in documented if pair in survey.reached)
@@ -153,5 +169,8 @@ def unaudited(survey: Survey) -> Iterator[Finding]:
             yield Finding(tool.name, "effect unaudited", "has no `ensures`")
         elif tool.name not in survey.succeeded and not survey.effort.exhaustive:
             yield Finding(tool.name, "effect unaudited", "did not succeed in a quick audit")
-    for (name, error), place in sorted(survey.rules.refusals.unsupported.items()):
+    refusals = survey.rules.refusals
+    for (name, error), place in sorted(refusals.unsupported.items()):
+        if (name, error) in refusals.promised:
+            continue
         yield Finding(name, "refusal unaudited", f"{error} rests on its own word: say the rule in `ensures` too | {place}")
