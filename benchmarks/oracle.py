@@ -170,7 +170,7 @@ def _said(kind: str, value: Any, state: State) -> Any:
     if kind == "ids":
         return {state.names.get(str(v), str(v)) for v in value}
     if kind in ("number", "money"):
-        return Decimal(str(value))
+        return _worth(value)
     return str(value)[:10] if kind == "date" else state.names.get(str(value), str(value).casefold())
 
 
