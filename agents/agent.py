@@ -61,7 +61,10 @@ class Agent(Protocol):
         """Forget the last episode and start this one."""
 
     def act(self, observations: Sequence[str]) -> Turn:
-        """The next turn after these observations: the first of the episode, then the results of the last turn's calls."""
+        """The next turn after these observations: the first of the episode, then the results of the last turn's calls.
+
+        Raises ConnectionError when what the agent acts through does not answer; a rollout stops after some of these in a row.
+        """
 
 
 Maker = Callable[[Mapping[str, Task]], Agent]
@@ -74,7 +77,8 @@ class OutOfBudget(Exception):
 
 def reply_of(observation: str) -> str:
     """What the user said, from the result of `respond`; the result itself when that came to an error."""
-    return str(orjson.loads(observation).get("reply", observation))
+    result = orjson.loads(observation)
+    return str(result.get("reply", observation)) if isinstance(result, dict) else observation
 
 
 def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") -> ToolCall:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call, reply_of
+from agents.budget import NOTHING, Budget, Spent
+from envs.action import printable
 from synthtools.task import Task
 from synthtools.tool import ToolCall
 
@@ -25,9 +27,13 @@ When all is done, call `finish` once: with the answer if something was asked, wi
 with outcome "not_allowed" if a rule forbids it, and then with what it is about."""
 
 
+CONNECT = 10.0
+"""Seconds in which an endpoint must take a connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """What makes a chat agent act as it does; all of it is the agent's identity."""
+    """What makes a model act as it does; all of it is in the agent's identity."""
 
     model: str
     prompt: str = PROMPT
@@ -56,23 +62,14 @@ class Endpoint:
     key: str = "OPENAI_API_KEY"
     """The environment variable that holds the key; a key is never stored."""
     seconds: float = 120.0
-    """Time-out of one request."""
+    """Time-out of one request; a connection must stand within `CONNECT` of them."""
     retries: int = 5
     """More attempts after time-outs, lost connections, rate limits and server errors, with growing pauses."""
 
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What one agent in one process may spend; None: no bound."""
-
-    tokens: int | None = None
-    """Of prompts and completions together."""
-    money: float | None = None
-    """In the currency of the prices."""
-    prompt_price: float = 0.0
-    """Per million tokens."""
-    completion_price: float = 0.0
-    """Per million tokens."""
+    @property
+    def address(self) -> str:
+        """The base URL, wherever it is said."""
+        return self.url or os.environ.get("OPENAI_BASE_URL", "")
 
 
 @dataclass(slots=True)
@@ -82,8 +79,9 @@ class ChatAgent:
     sampling: Sampling
     endpoint: Endpoint = Endpoint()
     budget: Budget = Budget()
-    spent_tokens: int = 0
-    spent_money: float = 0.0
+    spent: Spent = Spent()
+    _allowed: Spent | None = None
+    """What it may spend; None: no bound."""
     _client: OpenAI | None = None
     _messages: list[dict[str, Any]] = field(default_factory=list)
     _tools: list[dict[str, Any]] = field(default_factory=list)
@@ -101,8 +99,16 @@ class ChatAgent:
 
     @property
     def identity(self) -> str:
-        """Model, prompt and sampling."""
-        return self.sampling.identity
+        """Model, prompt and sampling, and where it is asked: another endpoint may be another model."""
+        where = hashlib.blake2b(self.endpoint.address.encode(), digest_size=4).hexdigest()
+        return f"{self.sampling.identity}:{where}"
+
+    def __post_init__(self) -> None:
+        self.allot(NOTHING, 1)
+
+    def allot(self, before: Spent, parts: int) -> None:
+        """From here on spend at most one of so many equal parts of what the budget leaves after what was spent before."""
+        self._allowed = self.budget.part(before, parts)
 
     def begin(self, opening: Opening) -> None:
         """Start a new conversation."""
@@ -123,7 +129,7 @@ class ChatAgent:
         completion = self._ask()
         message = completion.choices[0].message
         tokens = 0 if completion.usage is None else completion.usage.completion_tokens
-        text = _printable(message.content or "")
+        text = printable(message.content or "")
         calls = _calls(message)
         self._pending = [call["id"] for call in calls]
         self._messages.append({"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})})
@@ -134,36 +140,46 @@ class ChatAgent:
         return Turn(tuple(ToolCall(call["function"]["name"], call["function"]["arguments"]) for call in calls), text, tokens)
 
     def _ask(self) -> ChatCompletion:
-        budget, sampling = self.budget, self.sampling
-        if (budget.tokens is not None and self.spent_tokens >= budget.tokens) or (budget.money is not None and self.spent_money >= budget.money):
-            raise OutOfBudget(f"{self.name} has spent {self.spent_tokens} tokens and {self.spent_money:.2f}")
+        sampling, spent, allowed = self.sampling, self.spent, self._allowed
+        if allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money):
+            raise OutOfBudget(f"{self.name} has spent {spent.tokens} tokens and {spent.money:.2f}")
         asked: dict[str, Any] = {"model": sampling.model, "messages": self._messages, "tools": self._tools}
         chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_completion_tokens": sampling.max_tokens}
         asked |= {name: value for name, value in chosen.items() if value is not None}
         if not sampling.parallel:
             asked["parallel_tool_calls"] = False
-        completion: ChatCompletion = self._connected().chat.completions.create(**asked)
+        completion = self._complete(asked)
         if not completion.choices:
             raise ValueError(f"{sampling.model} answered without a choice")
         self._count(completion)
         return completion
 
+    def _complete(self, asked: Mapping[str, Any]) -> ChatCompletion:
+        """Ask, patiently; ConnectionError where no answer of this model can be had: nobody there, a key refused, no such model."""
+        import openai  # an extra
+
+        client = self._connected()
+        try:
+            completion: ChatCompletion = client.chat.completions.create(**asked)
+        except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+            raise ConnectionError(f"{client.base_url} did not answer for {self.name}: {error}") from error
+        return completion
+
     def _count(self, completion: ChatCompletion) -> None:
         usage = completion.usage
         if usage is not None:
-            self.spent_tokens += usage.prompt_tokens + usage.completion_tokens
-            budget = self.budget
-            self.spent_money += (usage.prompt_tokens * budget.prompt_price + usage.completion_tokens * budget.completion_price) / 1e6
+            money = (usage.prompt_tokens * self.budget.prompt_price + usage.completion_tokens * self.budget.completion_price) / 1e6
+            self.spent += Spent(usage.prompt_tokens + usage.completion_tokens, money)
 
     def _connected(self) -> OpenAI:
         if self._client is None:
-            from openai import OpenAI  # an extra
+            from openai import OpenAI, Timeout  # an extra
 
             endpoint = self.endpoint
             self._client = OpenAI(
                 base_url=endpoint.url or None,
                 api_key=os.environ.get(endpoint.key) or ("none" if endpoint.url else None),
-                timeout=endpoint.seconds,
+                timeout=Timeout(endpoint.seconds, connect=min(endpoint.seconds, CONNECT)),
                 max_retries=endpoint.retries,
             )
         return self._client
@@ -185,11 +201,6 @@ def _calls(message: ChatCompletionMessage) -> list[dict[str, Any]]:
             name, arguments = call.function.name, call.function.arguments
         else:
             name, arguments = call.custom.name, call.custom.input
-        function = {"name": _printable(name), "arguments": _printable(arguments or "")}
+        function = {"name": printable(name), "arguments": printable(arguments or "")}
         calls.append({"id": call.id or f"call{number:05d}", "type": "function", "function": function})
     return calls
-
-
-def _printable(text: str) -> str:
-    """The text without lone surrogates, which UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

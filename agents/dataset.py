@@ -24,8 +24,9 @@ from typing import IO, Any
 import orjson
 
 from agents.agent import reply_of
-from agents.run import Row, Stored
-from agents.trajectory import Step, Trajectory
+from agents.run import Row, RunError, Stored
+from agents.trajectory import Step, Trajectory, turn_fault
+from agents.validate import row_of
 from envs.offer import Offers, briefing
 from synthtools.pack import Pack
 from synthtools.replacing import replacing
@@ -55,10 +56,13 @@ class Lesson:
 
 
 def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> Exported:
-    """Write the run's valid, successful trajectories of the train split; with `everything` all of them, labelled, as `all.*`."""
+    """Write the run's valid, successful trajectories of the train split; with `everything` all of them, labelled, as `all.*`.
+
+    What a row says is taken from its record and the pack's task. Raises RunError for a trajectory of another pack.
+    """
     out.mkdir(parents=True, exist_ok=True)
     stem = "all" if everything else "train"
-    where = "TRUE" if everything else "valid AND success AND split = 'train'"
+    where = "TRUE" if everything else "valid AND success"
     lessons = Lessons(pack)
     parquet = importlib.util.find_spec("pyarrow") is not None
     names = [f"{stem}.jsonl", *([f"{stem}.parquet"] if parquet else []), *([] if everything else ["openai.jsonl"])]
@@ -66,8 +70,10 @@ def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> E
     with ExitStack() as stack:
         files = {name: stack.enter_context(replacing(out / name)) for name in names}
         columns = stack.enter_context(_parquet(files[f"{stem}.parquet"])) if parquet else _ignore
-        for row in run.rows(where):
-            trajectory = row.trajectory()
+        for stored in run.rows(where):
+            trajectory, row = lessons.check(stored)
+            if not everything and not (row.success and row.split == "train"):
+                continue
             lesson = lessons[trajectory.task]
             example = trl_example(row, trajectory, lesson)
             files[f"{stem}.jsonl"].write(orjson.dumps(example, option=orjson.OPT_APPEND_NEWLINE))
@@ -82,9 +88,26 @@ class Lessons:
     """The lessons of a pack's tasks."""
 
     def __init__(self, pack: Pack) -> None:
+        self._pack = pack.digest
         self._tasks: dict[str, Task] = {task.id: task for task in pack.tasks}
         self._domains = pack.domains
         self._offers = {name: Offers(domain, talks=False) for name, domain in pack.domains.items()}
+
+    def check(self, row: Row) -> tuple[Trajectory, Row]:
+        """The record of a row, and the row as the record and the pack's task have it. Raises RunError where they are not of one another."""
+        where = f"the trajectory of {row.task} by {row.agent}, trial {row.trial}"
+        if row.pack != self._pack or row.task not in self._tasks:
+            raise RunError(f"{where}, is of another pack ({row.pack[:12]}) than the run's ({self._pack[:12]}); put the right pack back")
+        try:
+            trajectory = row.trajectory()
+            made = row_of(trajectory, self._tasks[row.task], valid=row.valid, verdict=row.verdict, seconds=row.seconds)
+            same = trajectory.key == row.key and made.record == row.record
+            fault = "is not what its row says" if not same else turn_fault(trajectory.steps) if row.valid else ""
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            fault = f"cannot be read ({error})"
+        if fault:
+            raise RunError(f"{where}: {fault}; `synthtools validate` lists what is not true in a run")
+        return trajectory, made
 
     def __getitem__(self, name: str) -> Lesson:
         """The lesson of one task."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from agents.agent import Agent, Opening
 from agents.trajectory import Step, Trajectory
 from envs import ToolEnv
+from envs.action import printable
+from synthtools.seed import derive
 from synthtools.task import Task
+
+
+def seed_of(seed: int, task: str, agent: str, trial: int) -> int:
+    """The seed of one episode of a rollout with this seed."""
+    return derive(seed, task, agent, trial) >> 11
 
 
 def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed: int) -> Trajectory:
@@ -25,7 +32,7 @@ def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed:
             reward += float(gained)
             taken, result = env.calls[-1]
             first = number == 0
-            steps.append(Step(turns, taken, result, turn.text if first else "", turn.tokens if first else 0, turn.spoken))
+            steps.append(Step(turns, taken, result, printable(turn.text) if first else "", turn.tokens if first else 0, turn.spoken))
             over = terminated or truncated
             if over:
                 break

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import IO, Any
 import apsw
 import orjson
 
+from agents.budget import Spent
+from agents.lock import NAME as LOCK
+from agents.lock import lock
 from agents.trajectory import Trajectory, load_trajectory
 from synthtools.replacing import replacing
 
@@ -36,6 +39,12 @@ CREATE TABLE IF NOT EXISTS trajectory (
 CREATE TABLE IF NOT EXISTS failure (
   pack TEXT NOT NULL, task TEXT NOT NULL, agent TEXT NOT NULL, trial INTEGER NOT NULL, error TEXT NOT NULL,
   PRIMARY KEY (pack, task, agent, trial)) STRICT;
+CREATE TABLE IF NOT EXISTS spent (agent TEXT PRIMARY KEY, tokens INTEGER NOT NULL, money REAL NOT NULL) STRICT;
+"""
+
+_SPEND = """
+INSERT INTO spent VALUES (?, ?, ?)
+ON CONFLICT (agent) DO UPDATE SET tokens = tokens + excluded.tokens, money = money + excluded.money
 """
 
 _LOSE = """
@@ -98,10 +107,10 @@ class Failure:
 class Run:
     """The one writer of a run folder. Making it creates the folder, or goes on with one made with equal settings."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], agents: Mapping[str, str]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, settings: Mapping[str, Any], agents: Mapping[str, str], held: IO[bytes] | None = None) -> None:
+        """`held`: the folder's lock, where the caller has it. Raises Locked where somebody else has."""
         self.folder = folder
-        self._lock = _lock(folder)
+        self._lock = None if held else lock(folder)
         self._db = apsw.Connection(str(folder / "run.db"))
         self._waiting: list[tuple[Any, ...]] = []
         self._committed = time.monotonic()
@@ -135,6 +144,16 @@ class Run:
         if len(self._waiting) >= GROUP or time.monotonic() - self._committed > PATIENCE:
             self.commit()
 
+    def spend(self, spent: Mapping[str, Spent]) -> None:
+        """Add to what the agents have spent, at once."""
+        if spent:
+            with self._db:
+                self._db.executemany(_SPEND, [(agent, each.tokens, each.money) for agent, each in spent.items()])
+
+    def spent(self) -> dict[str, Spent]:
+        """Agent's identity → what it has spent, whatever became of its episodes."""
+        return {agent: Spent(tokens, money) for agent, tokens, money in self._db.execute("SELECT * FROM spent")}
+
     def lost(self) -> int:
         """How many episodes have a failure and no trajectory, once all is written."""
         self.commit()
@@ -157,7 +176,8 @@ class Run:
             self.commit()
         finally:
             self._db.close()
-            self._lock.close()
+            if self._lock is not None:
+                self._lock.close()
 
     def __enter__(self) -> Run:
         """The run itself."""
@@ -196,6 +216,11 @@ class Stored:
         """The episodes that were lost and not yet made up for."""
         return [Failure(*values) for values in self._db.execute("SELECT * FROM failure ORDER BY pack, task, agent, trial")]
 
+    def lost_most_by(self) -> tuple[str, int]:
+        """The most frequent error of the episodes that were lost, without the place in the code, and how often it was."""
+        reasons = Counter(failure.error.rsplit(" (", 1)[0] for failure in self.failures())
+        return reasons.most_common(1)[0]
+
     def table(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of one query, for summaries."""
         return list(self._db.execute(sql))
@@ -213,34 +238,41 @@ class Stored:
         self.close()
 
 
-def claim(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Begin a folder with these settings (kept as `run.json`), or go on in one that was begun with equal ones."""
+def claim(folder: Path, settings: Mapping[str, Any]) -> IO[bytes]:
+    """Begin a folder with these settings (kept as `run.json`), or go on in one that was begun with equal ones.
+
+    Returns the folder's lock, to close when all is done. Raises RunError, and Locked where somebody else is at work.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "run.json"
-    asked = _texts(settings)
-    if path.is_file():
-        stored = _texts(orjson.loads(path.read_bytes()))
-        if stored != asked:
-            raise RunError(_difference(folder, stored, asked))
-        return
-    if any(entry.name != path.name and not entry.name.startswith(".") for entry in folder.iterdir()):
+    if not path.is_file() and any(entry.name not in (path.name, LOCK) and not entry.name.startswith(".") for entry in folder.iterdir()):
         raise RunError(f"{folder}: is not empty and holds no run.json of an earlier run; give a new folder as --out")
-    with replacing(path) as file:
-        file.write(orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+    held = lock(folder)
+    try:
+        _agree(path, settings)
+    except BaseException:
+        held.close()
+        raise
+    return held
+
+
+def _agree(path: Path, settings: Mapping[str, Any]) -> None:
+    """Keep the settings, or hold them against those that were kept."""
+    if not path.is_file():
+        with replacing(path) as file:
+            file.write(orjson.dumps(dict(settings), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+        return
+    try:
+        stored = _texts(orjson.loads(path.read_bytes()))
+    except (ValueError, AttributeError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); give another --out") from None
+    asked = _texts(settings)
+    if stored != asked:
+        raise RunError(_difference(path.parent, stored, asked))
 
 
 def _texts(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for name, value in settings.items()}
-
-
-def _lock(folder: Path) -> IO[bytes]:
-    file = (folder / "run.lock").open("wb")
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise RunError(f"{folder}: another process is writing to this run; wait for it, or give another --out") from None
-    return file
 
 
 def _difference(folder: Path, stored: Mapping[str, str], asked: Mapping[str, str]) -> str:
@@ -260,7 +292,7 @@ def _values(row: Row) -> tuple[Any, ...]:
 
 def _row(values: Sequence[Any]) -> Row:
     cells = [*values]
-    cells[7:9] = [bool(values[7]), bool(values[8])]
+    cells[7:9] = [bool(cell) if cell in (0, 1) else cell for cell in values[7:9]]
     return Row(*cells)
 
 

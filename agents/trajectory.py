@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from agents.agent import finish_call
+from envs.users import RESPOND
 from synthtools.goal import Change, Changes, Ending
 from synthtools.tool import ToolCall, ToolResult
 
@@ -62,6 +64,30 @@ class Trajectory:
         return sum(step.result.error is not None for step in self.steps)
 
 
+def turn_fault(steps: Sequence[Step]) -> str:
+    """What cannot be so in how the steps make turns and in what is said beside them; empty when all can."""
+    before = -1
+    for number, step in enumerate(steps):
+        if (type(step.turn), type(step.text), type(step.tokens), type(step.spoken)) != (int, str, int, bool):
+            return f"step {number}: turn, text, tokens or spoken is of another type"
+        first = step.turn != before
+        if step.turn != before + first:
+            return f"step {number} is of turn {step.turn}, after turn {before}"
+        if step.tokens < 0 or (not first and (step.text or step.tokens)):
+            return f"step {number}: text and tokens belong to a turn's first step, and tokens are not below zero"
+        alone = first and (number + 1 == len(steps) or steps[number + 1].turn != step.turn)
+        if step.spoken and not (alone and _says(step.call, step.text)):
+            return f"step {number} is not what text alone stands for"
+        before = step.turn
+    return ""
+
+
+def _says(call: ToolCall, text: str) -> bool:
+    if call.name == RESPOND.name:
+        return call.arguments == {"text": text}
+    return call == finish_call(text)
+
+
 def dump_trajectory(trajectory: Trajectory) -> bytes:
     """Canonical JSON: keys in order, no spaces, defaults of steps left out; arguments keep the order they came in."""
     ending = trajectory.ending
@@ -86,6 +112,7 @@ def dump_trajectory(trajectory: Trajectory) -> bytes:
 def load_trajectory(record: bytes | str) -> Trajectory:
     """The trajectory that `dump_trajectory` wrote; ValueError, KeyError or TypeError when it is not one."""
     data = orjson.loads(record)
+    _typed(data, _TYPES)
     ending = data["ending"]
     return Trajectory(
         pack=data["pack"],
@@ -119,7 +146,21 @@ def _step_data(step: Step) -> dict[str, Any]:
     return data
 
 
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("pack", "task", "domain", "agent", "reason"), (str,)),
+    **{"trial": (int,), "seed": (int,), "success": (bool,), "reward": (float, type(None))},
+}
+_STEP_TYPES: Mapping[str, tuple[type, ...]] = {"name": (str,), "arguments": (dict, str), "content": (str,)}
+
+
+def _typed(data: Mapping[str, Any], types: Mapping[str, tuple[type, ...]]) -> None:
+    for name, kinds in types.items():
+        if type(data[name]) not in kinds:
+            raise TypeError(f"{name} is of the type {type(data[name]).__name__}")
+
+
 def _step(data: Mapping[str, Any]) -> Step:
+    _typed(data, _STEP_TYPES)
     return Step(
         turn=data["turn"],
         call=ToolCall(data["name"], data["arguments"]),

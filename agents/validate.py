@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from agents.episode import seed_of
 from agents.run import Row, Stored
-from agents.trajectory import Trajectory
+from agents.trajectory import Trajectory, dump_trajectory, turn_fault
 from envs import ToolEnv
 from envs.worlds import worlds_of
 from synthtools.backends import BackendName
@@ -43,6 +44,9 @@ def replay(trajectory: Trajectory, task: Task, env: ToolEnv) -> Verdict:
     """Validate in a given environment over the task's domain, with the reward that the trajectory was scored by."""
     if (trajectory.task, trajectory.domain) != (task.id, task.domain):
         return Verdict(False, "task", f"{trajectory.task} of {trajectory.domain} is not {task.id} of {task.domain}")
+    fault = turn_fault(trajectory.steps)
+    if fault:
+        return Verdict(False, "record", fault)
     env.reset(options={"task": task})
     reward, over = 0.0, False
     for number, step in enumerate(trajectory.steps):
@@ -65,9 +69,36 @@ def _compare(trajectory: Trajectory, env: ToolEnv, reward: float, over: bool) ->
     judgement = env.judgement
     if (judgement.success, judgement.reason) != (trajectory.success, trajectory.reason):
         return Verdict(False, "success", f"judged {judgement.success} {judgement.reason}".rstrip())
-    if trajectory.reward is not None and trajectory.reward != reward:
+    if trajectory.reward != reward:
         return Verdict(False, "reward", f"earns {reward}")
+    if dump_trajectory(_replayed(trajectory, env, reward)) != dump_trajectory(trajectory):
+        return Verdict(False, "record", "a number, a truth value or an argument is written otherwise than it is replayed")
     return Verdict(True)
+
+
+def _replayed(trajectory: Trajectory, env: ToolEnv, reward: float) -> Trajectory:
+    """The record with all that the replay gave in its place."""
+    steps = (replace(step, call=call, result=result) for step, (call, result) in zip(trajectory.steps, env.calls, strict=True))
+    judged = env.judgement
+    return replace(
+        trajectory,
+        steps=tuple(steps),
+        ending=env.ending,
+        success=judged.success,
+        reason=judged.reason,
+        reward=reward,
+        changes=env.backend.changes(),
+    )
+
+
+def row_of(trajectory: Trajectory, task: Task, *, valid: bool, verdict: str, seconds: float) -> Row:
+    """The row of a trajectory: what its record and its task do not say is given."""
+    return Row(
+        *(trajectory.pack, task.id, trajectory.agent, trajectory.trial, task.domain, task.split, task.kind),
+        *(trajectory.success, valid, trajectory.reason, verdict, trajectory.reward),
+        *(len(trajectory.steps), trajectory.errors, sum(step.tokens for step in trajectory.steps)),
+        *(dump_trajectory(trajectory).decode(), seconds),
+    )
 
 
 def validate_run(run: Stored, pack: Pack, backend: BackendName | None = None) -> Iterator[tuple[Row, Verdict]]:
@@ -75,16 +106,36 @@ def validate_run(run: Stored, pack: Pack, backend: BackendName | None = None) ->
     env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"], backend=backend)
     tasks = {task.id: task for task in pack.tasks}
     for row in run.rows():
-        yield row, _check(row, tasks.get(row.task), pack, env)
+        yield row, _check(row, tasks.get(row.task), run, env) if row.pack == pack.digest else _strange(row, pack)
 
 
-def _check(row: Row, task: Task | None, pack: Pack, env: ToolEnv) -> Verdict:
+def _strange(row: Row, pack: Pack) -> Verdict:
+    return Verdict(False, "task", f"{row.task} of pack {row.pack} is not in the pack {pack.digest}")
+
+
+def _check(row: Row, task: Task | None, run: Stored, env: ToolEnv) -> Verdict:
     try:
         trajectory = row.trajectory()
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Verdict(False, "record", f"cannot be read: {error}")
-    if trajectory.key != row.key or trajectory.success != row.success:
+    if task is None:
+        return Verdict(False, "task", f"{row.task} is not in the pack {row.pack}")
+    fault = _stranger(trajectory, row, run)
+    if fault:
+        return Verdict(False, "record", fault)
+    verdict = replay(trajectory, task, env)
+    if verdict.valid and row != row_of(trajectory, task, valid=row.valid, verdict=row.verdict, seconds=row.seconds):
         return Verdict(False, "record", "is not what its row says")
-    if task is None or row.pack != pack.digest:
-        return Verdict(False, "task", f"{row.task} is not in the pack {pack.digest}")
-    return replay(trajectory, task, env)
+    return verdict
+
+
+def _stranger(trajectory: Trajectory, row: Row, run: Stored) -> str:
+    """What is not so between a record and the run that it stands in."""
+    settings = run.settings
+    if trajectory.key != row.key or type(trajectory.trial) is not int:
+        return "is not what its row says"
+    if row.agent not in settings["agents"] or not 0 <= row.trial < settings["trials"]:
+        return f"the run has no trial {row.trial} of {row.agent}"
+    if trajectory.seed != seed_of(settings["seed"], row.task, row.agent, row.trial) or type(trajectory.seed) is not int:
+        return "its seed is not the one that follows from the run's"
+    return ""

@@ -11,14 +11,15 @@ from typing import Any
 import gymnasium
 from gymnasium.error import ResetNeeded
 
+from envs.action import Action, as_call
 from envs.faults import Faults
 from envs.offer import Offer, briefing
 from envs.reward import Reward, Shaping
-from envs.spaces import Action, CallSpace, Schemas, UnicodeSpace, as_call
+from envs.spaces import CallSpace, Schemas, UnicodeSpace
 from envs.transcript import write_transcript
 from envs.users import RESPOND, User, respond
 from envs.worlds import Worlds, as_worlds
-from synthtools.backend import Backend, Snapshot, own_call
+from synthtools.backend import Backend, Snapshot
 from synthtools.backends import BACKENDS, BackendName, open_backend
 from synthtools.domain import Domain
 from synthtools.finish import finish_content, parse_finish
@@ -30,7 +31,6 @@ from synthtools.tool import ToolCall, ToolResult
 
 MAX_STEPS = 30
 _UNFINISHED = Judgement(False, "no_ending")
-_PLAIN = (dict, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,6 @@ class Moment:
     terminated: bool
     truncated: bool
     shaping: Shaping
-
-
-def _taken(action: Action) -> ToolCall:
-    """The call that an action is, with arguments that nobody else can change."""
-    usual = isinstance(action, ToolCall) and type(action.name) is str and type(action.arguments) in _PLAIN
-    return own_call(action if usual else as_call(action))  # type: ignore[arg-type]
 
 
 def _first_tools(worlds: Worlds, talks: bool) -> Schemas:
@@ -143,7 +137,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         """Make one call. Whatever the agent passes is answered, and never raises; ResetNeeded before the first reset."""
         if self._over:
             return self._after_the_end()
-        call = _taken(action)
+        call = as_call(action)
         result = self._special(call) if call.name in self._offer.special else self.backend.call(call)
         self.calls.append((call, result))
         if not self.terminated and len(self.calls) >= self.max_steps:
@@ -157,7 +151,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
     def announce(self, action: Action) -> None:
         """Send the call of the next `step` ahead, where the backend can have many in flight; elsewhere nothing."""
         announce = getattr(self.backend, "announce", None) if self._begun and not self._over else None
-        if announce is not None and (call := _taken(action)).name not in self._offer.special:
+        if announce is not None and (call := as_call(action)).name not in self._offer.special:
             announce(call)
 
     def render(self) -> str | None:
@@ -192,6 +186,13 @@ class ToolEnv(gymnasium.Env[str, Action]):
         other._np_random, other._np_random_seed = deepcopy(self._np_random), self._np_random_seed
         if self._begun:
             other._resume(self._moment())
+        return other
+
+    def sibling(self) -> ToolEnv:
+        """A fork with chance of its own, which follows from this one's seed: of their next episodes neither is like the other."""
+        other = self.fork()
+        other.np_random = self.np_random.spawn(1)[0]
+        other.action_space = self.action_space.sibling()
         return other
 
     def __getstate__(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from synthtools.backends import BackendName
 from synthtools.catalog import catalog
 from synthtools.load import load_domain
 from synthtools.pack import Pack, load_pack
+from synthtools.toolkit.collect import tasks_beside
 
 Source: TypeAlias = Pack | str | Path | Sequence[str | Path] | None
 """A pack or its folder, blueprint files, or (None) the catalogue."""
@@ -29,6 +30,7 @@ class EnvOptions(TypedDict, total=False):
     """What `make_env` takes, for `make_vector` to hand on."""
 
     pack: Source
+    trust: bool
     domains: str | Sequence[str] | None
     split: str | None
     weights: Mapping[str, float] | None
@@ -43,6 +45,7 @@ class EnvOptions(TypedDict, total=False):
 def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
     *,
     pack: Source = None,
+    trust: bool = False,
     domains: str | Sequence[str] | None = None,
     split: str | None = "train",
     weights: Mapping[str, float] | None = None,
@@ -55,14 +58,15 @@ def make_env(  # noqa: PLR0913 - gymnasium.make passes every option by name
 ) -> ToolEnv:
     """An environment over a mixture of domains.
 
-    `pack`: a pack's folder, a blueprint file or several, or None for the catalogue. `domains`: names of those to take, or None for all.
+    `pack`: a pack's folder, a blueprint's or a toolkit's file or several, or None for the catalogue. `trust`: toolkits run in this
+    process, and not in a container. `domains`: names of those to take, or None for all.
     `split`: `train`, `validation`, `test`, or None for any. `weights`: domain → how often relative to others, 1 where not given.
     `difficulty`: one, or a range with both ends. `seed`: of the tasks that are grown (a pack brings its own). `reward`: `success`, `shaped`
     or a function. `max_steps`: calls until an episode is truncated. `backend`: `local`, `docker`, or None for
     what the trust in the code asks for. Raises ValueError when nothing is left to choose from.
     """
     names = (domains,) if isinstance(domains, str) else domains
-    found = list(_entries(pack, seed))
+    found = list(_entries(pack, seed, trust=trust))
     _refuse_strangers(names, [entry.name for entry in found])
     chosen = [entry for entry in found if names is None or entry.name in names]
     taken = {entry.name: entry.shelf for entry in chosen if split is None or entry.split == split}
@@ -108,18 +112,19 @@ class _Entry:
     shelf: Shelf
 
 
-def _entries(source: Source, seed: int) -> Iterator[_Entry]:
+def _entries(source: Source, seed: int, *, trust: bool) -> Iterator[_Entry]:
     if source is None:
         for entry in catalog().values():
             yield _Entry(entry.name, entry.split, GrownShelf(entry.name, seed))
     elif isinstance(source, Pack):
         yield from _packed(source)
     elif isinstance(source, str | Path) and Path(source).is_dir():
-        yield from _packed(load_pack(source))
+        yield from _packed(load_pack(source, trust=trust))
     else:
         for path in [source] if isinstance(source, str | Path) else source:
-            domain = load_domain(str(path))
-            yield _Entry(domain.name, domain.split, GrownShelf(str(path), seed))
+            domain = load_domain(str(path), trust=trust)
+            shelf = GrownShelf(str(path), seed) if domain.toolkit is None else StoredShelf(domain, tasks_beside(path, domain).tasks)
+            yield _Entry(domain.name, domain.split, shelf)
 
 
 def _packed(pack: Pack) -> Iterator[_Entry]:

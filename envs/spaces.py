@@ -8,13 +8,10 @@ from copy import deepcopy
 from typing import Any, TypeAlias
 
 import numpy as np
-import orjson
 from gymnasium import Space
 
 from synthtools.tool import ToolCall
 
-Action: TypeAlias = ToolCall | Mapping[str, Any]
-"""A call; a mapping with the keys `name` and `arguments` is taken for one."""
 Schemas: TypeAlias = Sequence[Mapping[str, Any]]
 """Tools in the form that chat models take."""
 
@@ -106,22 +103,15 @@ class CallSpace(Space[ToolCall]):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_tools": self.tools}
 
+    def sibling(self) -> CallSpace:
+        """A space of the same tools, with chance of its own that follows from this one's seed."""
+        return CallSpace(self._tools, self.np_random.spawn(1)[0])
+
     def __deepcopy__(self, memo: dict[int, Any]) -> CallSpace:
         return CallSpace(self._tools, deepcopy(self._np_random, memo))
 
     def __repr__(self) -> str:
         return "CallSpace()"
-
-
-def as_call(action: Any) -> ToolCall:
-    """Anything that is passed for a call, as one; what is no call comes out as one that no backend accepts."""
-    if isinstance(action, Mapping):
-        name, arguments = action.get("name"), action.get("arguments", {})
-    else:
-        name, arguments = getattr(action, "name", None), getattr(action, "arguments", "")
-    if isinstance(arguments, Mapping):
-        arguments = dict(arguments)
-    return ToolCall(str(name) if isinstance(name, str) else "", arguments if isinstance(arguments, dict | str) else _as_text(arguments))
 
 
 def draw_value(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
@@ -139,13 +129,6 @@ def draw_value(schema: Mapping[str, Any], rng: np.random.Generator) -> Any:
     if kind not in _DRAWERS:
         raise ValueError(f"cannot draw a value of type {kind!r}")
     return _DRAWERS[kind](schema, rng)
-
-
-def _as_text(arguments: Any) -> str:
-    try:
-        return orjson.dumps(arguments).decode()
-    except TypeError:
-        return ""
 
 
 def _refuse_mask(mask: Any, probability: Any) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from synthtools.goal import Judgement
+from synthtools.domain import Domain
+from synthtools.goal import Change, Judgement
 from synthtools.task import Task
 from synthtools.tool import ToolCall, ToolResult
 
@@ -23,6 +24,30 @@ def write_transcript(task: Task, calls: Sequence[tuple[ToolCall, ToolResult]], j
     if judgement is not None:
         lines.append("goal       met" if judgement.success else f"goal       not met: {judgement.reason.replace('_', ' ')}")
     return "\n".join(lines)
+
+
+def write_goal(task: Task, domain: Domain) -> list[str]:
+    """What success means: a line for each row that must change, and one for the ending."""
+    goal = task.goal.alternatives[0]
+    value = "" if goal.answer is None else f", answer {write_cell(goal.answer.type, goal.answer.value)}"
+    about = f" about {goal.about}" if goal.about else ""
+    ways = len(task.goal.alternatives)
+    tied = f" ({ways} choices tie, any one will do)" if ways > 1 else ""
+    return [*(write_change(change, domain) for change in goal.changes), f"{goal.outcome}{about}{value}; nothing else may change{tied}"]
+
+
+def write_change(change: Change, domain: Domain) -> str:
+    """`+ stay {…}`: a row that comes, `~` one that changes, `-` one that goes; bookkeeping and nulls are left out."""
+    sign = {"insert": "+", "update": "~", "delete": "-"}[change.op]
+    columns = domain.tables[change.table].columns
+    shown = {name: value for name, value in change.after.items() if name != "id" and value is not None and not columns[name].incidental}
+    cells = ", ".join(f"{name} {write_cell(columns[name].kind, value)}" for name, value in shown.items())
+    return f"{sign} {change.table}{'' if change.op == 'insert' else f' {change.key}'} {{{cells}}}"
+
+
+def write_cell(kind: str, value: Any) -> str:
+    """A value as people write it: amounts are not in cents."""
+    return f"{value / 100:.2f}" if kind == "money" else str(value)
 
 
 def write_call(call: ToolCall) -> str:

@@ -12,8 +12,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from envs.action import Action
 from envs.env import ToolEnv
-from envs.spaces import Action
 
 Observations: TypeAlias = tuple[str, ...]
 Infos: TypeAlias = dict[str, Any]
@@ -34,7 +34,7 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         self._in_flight = env.backend_name == "docker"
         """Whether calls are sent ahead, to be carried out at once in all."""
         self.num_envs = num_envs
-        self.envs = [env, *(env.fork() for _ in range(num_envs - 1))]
+        self.envs = [env, *(env.sibling() for _ in range(num_envs - 1))]
         self.render_mode = env.render_mode
         self.metadata = {**env.metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space, self.single_action_space = env.observation_space, env.action_space
@@ -60,15 +60,17 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         return tuple(self._observations), infos
 
     def step(self, actions: Iterable[Action]) -> Stepped:
-        """One call in each; what becomes of an episode that is over depends on the autoreset mode."""
+        """One call in each; what becomes of an episode that is over depends on the autoreset mode. ValueError for too few or too many."""
         if self.autoreset_mode is AutoresetMode.DISABLED and True in self._done:
             raise ResetNeeded(f"environment {self._done.index(True)} is at its end: reset it with options={{'reset_mask': …}}")
         rewards = [0.0] * self.num_envs
         terminations = [False] * self.num_envs
         truncations = [False] * self.num_envs
         infos: Infos = {}
+        actions = tuple(actions)
+        if len(actions) != self.num_envs:
+            raise ValueError(f"{len(actions)} actions for {self.num_envs} environments")
         if self._in_flight:
-            actions = tuple(actions)
             for index, (env, action) in enumerate(zip(self.envs, actions, strict=True)):
                 if not self._done[index]:
                     env.announce(action)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
 from synthtools.goal import Answer
 from synthtools.seed import generator
 from synthtools.task import Derived, Ref, SolutionStep, Task, refs
 from synthtools.tool import Tool
 
+Ids = Callable[[str], Sequence[str]]
+"""Gives the ids of a table."""
 MUTANTS = 3
 """Mutated solutions tried for each task."""
 
@@ -76,7 +77,7 @@ def _renumber(argument: Any, place: Mapping[int, int]) -> Any:
     return [_renumber(v, place) for v in argument] if isinstance(argument, list | tuple) else argument
 
 
-def mutants(task: Task, domain: Domain, backend: LocalBackend, writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
+def mutants(task: Task, domain: Domain, ids: Ids, writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
     """Solutions with one thing wrong, at most MUTANTS of them, the same for the same task."""
     rng = generator("mutants", task.request, task.start.world)
     accepted = {str(c.after.get(k)) for a in task.goal.alternatives for c in a.changes for k in c.after} | {
@@ -88,7 +89,7 @@ def mutants(task: Task, domain: Domain, backend: LocalBackend, writes: Sequence[
     for index, name in spots:
         step = task.solution[index]
         tool = domain.tools[step.name]
-        for wrong in _wrong_values(tool, name, step.arguments[name], backend, rng):
+        for wrong in _wrong_values(tool, name, step.arguments[name], ids, rng):
             if str(wrong) in accepted or made >= MUTANTS - 1:
                 continue
             made += 1
@@ -105,12 +106,13 @@ def _shifted(argument: Any, after: int) -> Any:
     return _renumber(argument, {r.step: r.step + (r.step > after) for r in refs(argument)})
 
 
-def _wrong_values(tool: Tool, name: str, value: Any, backend: LocalBackend, rng: random.Random) -> Iterator[Any]:
+def _wrong_values(tool: Tool, name: str, value: Any, ids: Ids, rng: random.Random) -> Iterator[Any]:
     schema = tool.parameters["properties"][name]
     entity = tool.refers.get(name)
     if entity is not None and not isinstance(value, list):
-        rows = backend.world.connection.execute(f'SELECT id FROM "{entity}" ORDER BY id').fetchall()
-        yield rng.choice(rows)[0]
+        rows = ids(entity)
+        if rows:
+            yield rng.choice(rows)
     elif "enum" in schema:
         others = [v for v in schema["enum"] if v != value]
         if others:

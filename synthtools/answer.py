@@ -133,7 +133,8 @@ def is_identifier(token: str, domain: Domain) -> bool:
     """Whether a text (in capitals) looks like an id of the domain."""
     for table in domain.tables.values():
         if not table.digits:
-            codes = _codes(tuple(domain.blueprint.entities[table.name].id.codes or ()))
+            entity = domain.blueprint.entities.get(table.name)
+            codes = _codes(tuple(entity.id.codes or ())) if entity else frozenset()
             if token in codes or re.sub(r"-\d+$", "", token) in codes:
                 return True
             continue

@@ -10,7 +10,7 @@ from typing import Protocol
 import apsw
 
 from synthtools.domain import Domain
-from synthtools.execute import MAX_RESULT_BYTES, CallTooLarge, ToolProgram
+from synthtools.execute import CallFailed, CallTooLarge, ToolProgram
 from synthtools.goal import Changes
 from synthtools.populate import DEFAULT_ROWS, world_image
 from synthtools.tool import ToolCall, ToolResult
@@ -54,6 +54,14 @@ class Backend(Protocol):
         """Let go of connections; may be called twice."""
 
 
+STOPPED = (apsw.InterruptError, apsw.TooBigError, apsw.FullError, apsw.SQLError, apsw.MismatchError, UnicodeError, CallTooLarge, CallFailed)
+"""What a call can come to by its arguments: a bound, or data that SQL cannot work with (bad JSON, an overflow, text that is no Unicode)."""
+
+
+class ReplayError(RuntimeError):
+    """Our bug: an episode's own calls, played again, no longer do what they did."""
+
+
 class LocalBackend:
     """Compiled domains, in this process: one open connection a start world, episodes rolled back rather than rebuilt."""
 
@@ -92,24 +100,43 @@ class LocalBackend:
             return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {_shown(call.name)}."), "unknown_tool")
         try:
             result = program.run(self.world, call.arguments)
-        except (apsw.InterruptError, apsw.TooBigError, apsw.FullError, CallTooLarge):
-            self._restore()
-            return ToolResult(self.domain.surface.error_content("limit", "The call took more than a call may take."), "limit")
-        if len(result.content) > MAX_RESULT_BYTES:
-            self._restore()
-            return ToolResult(self.domain.surface.error_content("limit", "The result is too long; ask for less."), "limit")
+        except apsw.InterruptError:
+            self._recover()
+            result = self._run_anew(program, call)
+        except STOPPED as stop:
+            self._recover()
+            return self._stopped(stop)
         if result.error is None and not program.tool.read_only:
             self._log.append(own_call(call))
         return result
 
-    def _restore(self) -> None:
-        """After a call that was stopped: the episode's start again, and the calls that had succeeded."""
-        log, start = tuple(self._log), self._start
-        if start is None:
-            raise RuntimeError("no episode")
-        self.reset(start)
+    def _run_anew(self, program: ToolProgram, call: ToolCall) -> ToolResult:
+        """Whether a call that was interrupted is beyond the bound, whatever ran before it: again, counted from zero."""
+        try:
+            with self.world.connection.uncached():
+                return program.run(self.world, call.arguments)
+        except STOPPED as stop:
+            self._recover()
+            return self._stopped(stop)
+
+    def _stopped(self, stop: Exception) -> ToolResult:
+        """The answer to a call that did not come to its end; nothing has changed."""
+        if isinstance(stop, CallTooLarge):
+            return ToolResult(self.domain.surface.error_content("limit", str(stop)), "limit")
+        if isinstance(stop, apsw.InterruptError | apsw.TooBigError | apsw.FullError):
+            return ToolResult(self.domain.surface.error_content("limit", "The call took more than a call may take."), "limit")
+        return ToolResult(self.domain.surface.error_content("failed", "The tool failed on these arguments; nothing has changed."), "failed")
+
+    def _recover(self) -> None:
+        """After a call that was stopped: where its transaction is gone, the episode's start again, and the calls that had succeeded."""
+        if self.world.connection.in_transaction:
+            return
+        log = tuple(self._log)
+        self.reset(self.start)
         for call in log:
-            self.call(call)
+            result = self.call(call)
+            if result.error is not None:
+                raise ReplayError(f"{self.domain.name}: {call} was accepted and, played again, is not: {result.content}")
 
     @property
     def start(self) -> Snapshot:

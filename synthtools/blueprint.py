@@ -8,13 +8,16 @@ structure, and an unknown key is an error that names the file, the line and the 
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
+from datetime import date, time
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from synthtools.document import MAX_BYTES, DocumentError, document, scalar
+from synthtools.nearest import did_you_mean
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 """An identifier: lower case, digits and underscores."""
@@ -31,6 +34,8 @@ Bounds = Annotated[tuple[int | Sql, int | Sql], _listed]
 """A range whose ends may be SQL."""
 Moment = Annotated[str, StringConstraints(pattern=r"^([+-]\d+d|\d{4}-\d{2}-\d{2})$")]
 """A day: `2026-06-12`, or days before or after today: `-60d`, `+400d`."""
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(lambda text: date.fromisoformat(text).isoformat())]
+Hour = Annotated[str, StringConstraints(pattern=r"^\d{2}:\d{2}$"), AfterValidator(lambda text: time.fromisoformat(text).isoformat("minutes"))]
 Moments = Annotated[tuple[Moment, Moment], _listed]
 Days = Annotated[tuple[Moment | Sql, Moment | Sql], _listed]
 Codes = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*?\d+\.\.[A-Za-z0-9-]*?\d+$|^[A-Za-z0-9-]+$")]
@@ -415,8 +420,8 @@ class Blueprint(Part):
     field: Words
     subdomain: Name
     about: Words
-    today: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-    opens: Annotated[str, StringConstraints(pattern=r"^\d{2}:\d{2}$")] = "09:00"
+    today: Day
+    opens: Hour = "09:00"
     currency: Words = "EUR"
     words: dict[str, list[Words]] = {}
     """choice value or state → how people say it."""
@@ -458,14 +463,10 @@ class Source:
 
     def data(self) -> Any:
         """The YAML as plain data. Only numbers, true, false and null are not strings; a repeated key is an error."""
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            node = yaml.compose(self.text, Loader=loader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise BlueprintError(self.file, line, "", f"not YAML: {getattr(error, 'problem', error)}") from None
-        return self._build(node, ())
+            return self._build(document(self.text), ())
+        except DocumentError as error:
+            raise BlueprintError(self.file, error.line, "", str(error)) from None
 
     def _build(self, node: Any, place: Place) -> Any:
         if node is None:
@@ -482,16 +483,7 @@ class Source:
             return built
         if isinstance(node, yaml.SequenceNode):
             return [self._build(child, (*place, index)) for index, child in enumerate(node.value)]
-        return node.value if node.style else _scalar(node.value)
-
-
-def _scalar(text: str) -> Any:
-    """A plain YAML scalar: a number, true, false, null, or the text itself."""
-    if re.fullmatch(r"-?(0|[1-9]\d*)", text):
-        return int(text)
-    if re.fullmatch(r"-?\d+\.\d+", text):
-        return float(text)
-    return {"true": True, "false": False, "null": None, "~": None, "": None}.get(text, text)
+        return scalar(node)
 
 
 def parse_blueprint(text: str, file: str = "blueprint.yaml") -> tuple[Blueprint, Source]:
@@ -510,7 +502,8 @@ def load_blueprint(path: str | Path) -> tuple[Blueprint, Source]:
     """Read a blueprint file."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_BYTES + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise BlueprintError(str(path), 1, "", f"cannot be read: {error}") from None
     return parse_blueprint(text, str(path))
@@ -523,9 +516,7 @@ def _first_error(error: ValidationError, source: Source, data: Any) -> Blueprint
     place = _real_place(detail["loc"], data)
     if detail["type"] == "extra_forbidden":
         known = _keys_at(place)
-        close = get_close_matches(str(place[-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-        return source.error(place, f"unknown key; {hint}")
+        return source.error(place, f"unknown key; {did_you_mean(str(place[-1]), known)}")
     if detail["type"] == "missing":
         return source.error(place, "is missing; add it")
     return source.error(place, detail["msg"].removeprefix("Value error, "))

@@ -1,7 +1,7 @@
 """What is built once and used by every process: files named by what went into them, under the user's cache folder.
 
-`SYNTHTOOLS_CACHE` names another folder; empty, it turns the cache off. A file that is damaged or not to be trusted with
-its own checksum is built again; a folder that cannot be written is done without.
+`SYNTHTOOLS_CACHE` names another folder; empty, it turns the cache off. A file that is damaged, of another key or open to
+others is built again; a folder that cannot be written, or that others can write, is done without.
 """
 
 from __future__ import annotations
@@ -40,34 +40,54 @@ def code_version() -> str:
 def remembered(kind: str, key: str, build: Callable[[], bytes]) -> bytes:
     """The bytes kept under a key, built and kept if they are not there."""
     folder = cache_folder()
-    if folder is None:
+    if folder is None or not _closed(folder) or not _closed(folder / kind):
         return build()
-    file = folder / kind / hashlib.sha256(key.encode()).hexdigest()
-    kept = _read(file)
+    name = hashlib.sha256(key.encode())
+    seal = hashlib.sha256(kind.encode() + b"\0" + name.digest()).digest()
+    file = folder / kind / name.hexdigest()
+    kept = _read(file, seal)
     if kept is not None:
         return kept
     built = build()
-    _keep(file, built)
+    _keep(file, seal, built)
     return built
 
 
-def _read(file: Path) -> bytes | None:
-    """The bytes of a file of ours that is whole, and that nobody else could have written."""
+def _closed(folder: Path) -> bool:
+    """Whether a folder, made if it is not there, is ours and nobody else can put files into it."""
     try:
-        facts = file.stat()
-        if facts.st_uid != os.getuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return None
-        data = file.read_bytes()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return stat.S_ISDIR((facts := folder.stat()).st_mode) and _ours(facts)
+    except OSError:
+        return False
+
+
+def _ours(facts: os.stat_result) -> bool:
+    return facts.st_uid == os.getuid() and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _read(file: Path, seal: bytes) -> bytes | None:
+    """The bytes of a file of ours that is whole, that was kept under this key, and that nobody else could have written."""
+    try:
+        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+            facts = os.fstat(opened.fileno())
+            data = opened.read() if stat.S_ISREG(facts.st_mode) and _ours(facts) else b""
     except OSError:
         return None
-    return data[_SUM:] if hashlib.sha256(data[_SUM:]).digest() == data[:_SUM] else None
+    return data[_SUM:] if _sum(seal, memoryview(data)[_SUM:]) == data[:_SUM] else None
 
 
-def _keep(file: Path, data: bytes) -> None:
+def _sum(seal: bytes, data: bytes | memoryview) -> bytes:
+    """Of the key and the bytes, so that a file moved to another key is refused."""
+    total = hashlib.sha256(seal)
+    total.update(data)
+    return total.digest()
+
+
+def _keep(file: Path, seal: bytes, data: bytes) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_bytes(hashlib.sha256(data).digest() + data)
+        temporary.write_bytes(_sum(seal, data) + data)
         temporary.chmod(0o600)
         temporary.replace(file)
     except OSError:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from synthtools.backend import Snapshot
+from synthtools.calculator import vet_derivation
 from synthtools.goal import Alternative, Answer, Change, Changes, Goal
 from synthtools.task import Derived, Ref, SolutionStep, Task
 
@@ -77,8 +78,14 @@ def _argument(value: Any) -> Any:
 
 def _argument_from(value: Any) -> Any:
     if isinstance(value, dict) and "$from" in value:
-        return Ref(value["$from"], tuple(value["at"]))
+        step, path = value["$from"], value["at"]
+        if type(step) is not int or step < 0 or not all(type(part) in (str, int) for part in path):
+            raise ValueError(f"{value} refers to no result")
+        return Ref(step, tuple(path))
     if isinstance(value, dict) and "$sql" in value:
+        if not isinstance(value["$sql"], str) or not isinstance(value["uses"], dict):
+            raise ValueError(f"{value} derives nothing")
+        vet_derivation(value["$sql"])
         return Derived(value["$sql"], {k: _argument_from(v) for k, v in value["uses"].items()})
     return [_argument_from(v) for v in value] if isinstance(value, list) else value
 

@@ -6,7 +6,6 @@ import hashlib
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import apsw
 
@@ -14,12 +13,17 @@ from synthtools.blueprint import Blueprint, BlueprintError, Source, load_bluepri
 from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain, Policy
 from synthtools.everyday import Definition, everyday_tools
+from synthtools.expressions import Expressions
 from synthtools.invariant import make_invariants
 from synthtools.link import Linker
 from synthtools.promise import check_promises
 from synthtools.schema import make_ddl, make_tables
+from synthtools.setup import empty_tables
+from synthtools.spreads import check_spreads
+from synthtools.steps import check_steps
 from synthtools.surface import Surface, draw_surface
 from synthtools.tool import Origin
+from synthtools.wording import check_wording
 
 RESERVED = ("finish", "respond")
 """Names of the environment's own tools."""
@@ -44,25 +48,19 @@ def compile_text(text: str, file: str = "blueprint.yaml", *, split: str = "train
     return compile_blueprint(*parse_blueprint(text, file), split=split, surface=surface)
 
 
-def _any_id(*entity: Any) -> Any:
-    """Stands for `new_id` while statements are vetted."""
-    return entity[0]
-
-
 def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "train", surface: Surface | None = None) -> Domain:
     """Compile a parsed blueprint; `surface` None draws the domain's own."""
     surface = surface or draw_surface(blueprint.subdomain)
+    check_spreads(blueprint, source)
     tables = make_tables(blueprint, source)
     ddl = make_ddl(blueprint, tables)
-    connection = apsw.Connection(":memory:")
-    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-    connection.create_scalar_function("new_id", _any_id, 1)
     try:
-        for statement in ddl:
-            connection.execute(statement)
+        connection = empty_tables(ddl)
     except apsw.Error as error:
         raise source.error(("entities",), f"the tables cannot be made: {error}") from None
     invariants = make_invariants(blueprint, tables, connection, source)
+    expressions = Expressions(blueprint, tables, connection, source)
+    expressions.check()
     linker = Linker(blueprint, tables, invariants, connection, source)
     definitions = [Definition(name, name, tool, Origin("hand")) for name, tool in blueprint.tools.items()]
     tools = {}
@@ -92,6 +90,9 @@ def compile_blueprint(blueprint: Blueprint, source: Source, *, split: str = "tra
         source=source.text,
     )
     check_promises(domain, connection, source)
+    expressions.check_policies({tool.key: tool.parameters["properties"] for tool in tools.values()})
+    check_wording(domain, source)
+    check_steps(domain, source)
     return domain
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import apsw
 import orjson
 
 from synthtools.arguments import ArgumentError, ArgumentParser
+from synthtools.connection import UNCOUNTED, Connection
 from synthtools.domain import Domain, Invariant
 from synthtools.sql import substitute
 from synthtools.tool import Let, Returns, Tool, ToolResult
@@ -18,8 +20,17 @@ MAX_LOOPS = 5000
 MAX_RESULT_BYTES = 262_144
 
 
+_ROWS = 8
+"""Rows fetched at once; only beyond them is it looked at how much there is already."""
+_MAX_LOOP_BYTES = 1 << 24
+
+
 class CallTooLarge(RuntimeError):
-    """A call that goes beyond what one call may do; the backend answers it with a limit."""
+    """A call that goes beyond what one call may do; the backend answers it with a limit, in these words."""
+
+
+class CallFailed(RuntimeError):
+    """A call whose result cannot be shown: bytes, or text that is no Unicode. The tool should have guarded against it."""
 
 
 class InvariantBroken(RuntimeError):
@@ -66,11 +77,16 @@ class ToolProgram:
             scope = self._parser.parse(arguments)
         except ArgumentError as error:
             return self._error(error.kind, error.kind, error.message)
-        world.ticks = 0
         scope["now"] = now = world.now
         scope["today"] = now[:10]
-        if not self._effects:
-            return self._read(world, scope)
+        connection = world.connection
+        connection.ticks = 0
+        try:
+            return self._change(world, scope) if self._effects else self._read(connection, scope)
+        finally:
+            connection.ticks = UNCOUNTED
+
+    def _change(self, world: World, scope: dict[str, Any]) -> ToolResult:
         connection = world.connection
         counters = world.counters.copy() if self._new_ids else None
         connection.execute("SAVEPOINT call")
@@ -91,9 +107,9 @@ class ToolProgram:
         connection.execute("RELEASE call")
         return result
 
-    def _read(self, world: World, scope: dict[str, Any]) -> ToolResult:
-        refusal = self._refusal(world.connection, scope)
-        return refusal if refusal is not None else ToolResult(self.render(world.connection, scope))
+    def _read(self, connection: Connection, scope: dict[str, Any]) -> ToolResult:
+        refusal = self._refusal(connection, scope)
+        return refusal if refusal is not None else ToolResult(self.render(connection, scope))
 
     def _write(self, world: World, scope: dict[str, Any]) -> ToolResult:
         connection = world.connection
@@ -136,9 +152,9 @@ class ToolProgram:
             for sql in self._effects:
                 connection.execute(sql, scope)
             return
-        rows = connection.execute(self._for_each.sql, scope).fetchall()
+        rows = fetched(connection.execute(self._for_each.sql, scope), _MAX_LOOP_BYTES)
         if len(rows) > MAX_LOOPS:
-            raise CallTooLarge(f"{len(rows)} rows to go through")
+            raise CallTooLarge("The call took more than a call may take.")
         for row in rows:
             for column, value in zip(self._for_each.columns, row, strict=True):
                 scope[f"{self._for_each.name}__{column}"] = value
@@ -146,24 +162,53 @@ class ToolProgram:
                 connection.execute(sql, scope)
 
     def render(self, connection: apsw.Connection, scope: dict[str, Any]) -> str:
-        """The result as canonical JSON text, from the world as the effects left it."""
-        if self._plain:
-            _, returns, render = self._returns[0]
-            value = render(connection.execute(returns.sql, scope).fetchall())
-        else:
-            value = {key: render(connection.execute(r.sql, scope).fetchall()) for key, r, render in self._returns}
-        return orjson.dumps(value).decode()
+        """The result as canonical JSON text, from the world as the effects left it. Raises CallTooLarge or CallFailed."""
+        try:
+            if self._plain:
+                _, returns, render = self._returns[0]
+                value = render(connection.execute(returns.sql, scope))
+            else:
+                value = {key: render(connection.execute(r.sql, scope)) for key, r, render in self._returns}
+            text = orjson.dumps(value).decode()
+        except (TypeError, UnicodeError) as error:
+            raise CallFailed(f"{self.tool.name}: {error}") from error
+        if len(text) > MAX_RESULT_BYTES:
+            raise CallTooLarge(_TOO_LONG)
+        return text
 
     def _error(self, kind: Any, code: str, message: str) -> ToolResult:
         return ToolResult(self._domain.surface.error_content(code, message), kind, code if kind == "refused" else "")
 
 
+def fetched(cursor: apsw.Cursor, size: int) -> list[Any]:
+    """The rows of a query, given up where they come to more than twice so many bytes of JSON. Raises CallTooLarge."""
+    rows = list(islice(cursor, _ROWS))
+    more, bytes_ = rows, 0
+    while len(more) == _ROWS:
+        bytes_ += len(orjson.dumps(more))
+        if bytes_ > 2 * size:
+            cursor.close(True)
+            raise CallTooLarge(_TOO_LONG)
+        more = list(islice(cursor, _ROWS))
+        rows += more
+    return rows
+
+
+_TOO_LONG = "The result is too long; ask for less."
+
+
+def _only(cursor: apsw.Cursor, of: str) -> Any:
+    """The one row of a query, or None."""
+    row = cursor.fetchone()
+    if row is not None and cursor.fetchone() is not None:
+        cursor.close(True)
+        raise InvariantBroken(f"several rows where one was meant: {of}")
+    return row
+
+
 def _bring(connection: apsw.Connection, let: Let, scope: dict[str, Any]) -> None:
-    rows = connection.execute(let.sql, scope).fetchall()
-    if len(rows) > 1:
-        raise InvariantBroken(f"let {let.name}: {len(rows)} rows where one was meant")
-    row = rows[0] if rows else (None,) * len(let.columns)
     name = let.name
+    row = _only(connection.execute(let.sql, scope), name) or (None,) * len(let.columns)
     for column, value in zip(let.columns, row, strict=True):
         scope[f"{name}__{column}"] = value
 
@@ -172,7 +217,7 @@ def _constraint(error: apsw.ConstraintError) -> str:
     return "The database refused the change: " + str(error).partition(": ")[2].split(":")[0].replace("constraint failed", "a constraint failed") + "."
 
 
-def _renderer(returns: Returns, money: str) -> Callable[[list[tuple[Any, ...]]], Any]:
+def _renderer(returns: Returns, money: str) -> Callable[[apsw.Cursor], Any]:
     """How the rows of a query become JSON values."""
     columns = returns.columns
     amount = _as_text if money == "text" else _as_number
@@ -187,15 +232,14 @@ def _renderer(returns: Returns, money: str) -> Callable[[list[tuple[Any, ...]]],
         return dict(zip(columns, row, strict=True))
 
     if returns.many:
-        return lambda rows: [one(row) for row in rows]
+        return lambda cursor: [one(row) for row in fetched(cursor, MAX_RESULT_BYTES)]
+
+    def single(cursor: apsw.Cursor) -> Any:
+        row = _only(cursor, returns.sql)
+        return None if row is None else one(row)
+
     if columns == ("value",):
-        return lambda rows: one(rows[0])["value"] if rows else None
-
-    def single(rows: list[tuple[Any, ...]]) -> Any:
-        if len(rows) > 1:
-            raise InvariantBroken(f"{len(rows)} rows where a result of one was meant: {returns.sql}")
-        return one(rows[0]) if rows else None
-
+        return lambda cursor: (single(cursor) or {}).get("value")
     return single
 
 

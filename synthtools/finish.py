@@ -78,7 +78,7 @@ def _ending(arguments: Any) -> Ending:
     about = "" if about is None else about
     if outcome is None:
         raise ArgumentError("missing_argument", "The argument 'outcome' is missing.")
-    if outcome not in OUTCOMES:
+    if not isinstance(outcome, str) or outcome not in OUTCOMES:
         raise ArgumentError("invalid_argument", f"outcome must be one of {', '.join(OUTCOMES)}.")
     if not isinstance(about, str) or len(about) > _MOST or not _answerable(about):
         raise ArgumentError("invalid_argument", "about must be text.")

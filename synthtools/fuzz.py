@@ -154,10 +154,11 @@ class Fuzzer:
         known = {key: as_bound(value) for key, value in scope.items()}
         counters = dict(world.counters)
         try:
-            for let in tool.program.lets:
-                row = world.connection.execute(let.sql, known).fetchone() or (None,) * len(let.columns)
-                known.update({f"{let.name}__{column}": value for column, value in zip(let.columns, row, strict=True)})
-            value = world.connection.execute(f"SELECT {self.sampler.rng.choice(expressions)}", known).get
+            with world.connection.bounded():
+                for let in tool.program.lets:
+                    row = world.connection.execute(let.sql, known).fetchone() or (None,) * len(let.columns)
+                    known.update({f"{let.name}__{column}": value for column, value in zip(let.columns, row, strict=True)})
+                value = world.connection.execute(f"SELECT {self.sampler.rng.choice(expressions)}", known).get
         except apsw.Error:
             return None
         finally:

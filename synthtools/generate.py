@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 
 from synthtools.backend import LocalBackend
 from synthtools.domain import Domain
 from synthtools.load import load_domain, source_length
-from synthtools.orphan import end_with_parent
+from synthtools.orphan import crew
 from synthtools.populate import WORLDS
 from synthtools.proof import Prover
 from synthtools.seed import derive, generator
@@ -193,7 +192,7 @@ def _in_processes(jobs: list[tuple[str, int, int, Difficulty]], workers: int, pr
             made.append(_work(job))
             progress(made[-1].domain, len(made[-1].tasks))
         return made
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"), initializer=end_with_parent) as pool:
+    with crew(workers) as pool:
         futures = {job: pool.submit(_work, job) for job in sorted(jobs, key=lambda job: -source_length(job[0]))}
         for future in as_completed(futures.values()):
             progress(future.result().domain, len(future.result().tasks))

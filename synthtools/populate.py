@@ -14,6 +14,7 @@ import orjson
 
 from synthtools.blueprint import After, Entity, FieldSpec
 from synthtools.cache import code_version, remembered
+from synthtools.connection import open_connection
 from synthtools.domain import Domain, Table
 from synthtools.execute import make_checks
 from synthtools.history import enter_state
@@ -29,6 +30,9 @@ DEFAULT_ROWS = 1000
 WORLDS = 4
 """Start worlds of a domain, numbered from 0; numbers below 0 are the audit's dense worlds."""
 _TRIES = 40
+_STEPS_PER_WORLD, _STEPS_PER_ROW = 100_000_000, 40_000
+"""Virtual-machine steps that drawing a world may take."""
+_MEMORY = 1 << 32
 _MISSES = 6
 """Rows in succession that cannot be drawn, after which a table is full."""
 _DENSE_SHARE = 0.06
@@ -71,23 +75,30 @@ def _build(digest: str, keyed: _Keyed, number: int, rows: int) -> Image:
 
 
 def build_world(domain: Domain, number: int, rows: int) -> Image:
-    """Build a start world. Raises PopulationError, naming the entity, when too few rows can be drawn."""
-    connection = apsw.Connection(":memory:", statementcachesize=400)
-    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-    connection.execute("PRAGMA foreign_keys = ON")
+    """Build a start world. Raises PopulationError, naming the entity, when too few rows can be drawn or drawing takes too long."""
+    connection = open_connection()
     for statement in domain.ddl:
         connection.execute(statement)
-    counters = {}
-    with connection:
-        for table in domain.tables.values():
-            counters[table.name] = _Filler(domain, table, connection, number, rows).fill()
-            connection.execute(f'ANALYZE "{table.name}"')
-        for parent, definition in domain.blueprint.entities.items():
-            for name, field in definition.fields.items():
-                if field.sum_of:
-                    connection.execute(_sum_update(domain, parent, name))
+    counters: dict[str, int] = {}
+    with connection, connection.bounded(_STEPS_PER_WORLD + _STEPS_PER_ROW * rows, _MEMORY):
+        try:
+            _fill(domain, connection, counters, (number, rows))
+        except apsw.InterruptError:
+            table = next(t for t in domain.tables if t not in counters)
+            raise PopulationError(f"{domain.name}: drawing the rows of {table} takes too long; simplify the SQL of its fields") from None
     connection.execute("ANALYZE")
     return Image(connection.serialize("main"), tuple(sorted(counters.items())))
+
+
+def _fill(domain: Domain, connection: apsw.Connection, counters: dict[str, int], which: tuple[int, int]) -> None:
+    """Draw all rows; `counters` takes the first free id number of each table as it is done."""
+    for table in domain.tables.values():
+        counters[table.name] = _Filler(domain, table, connection, *which).fill()
+        connection.execute(f'ANALYZE "{table.name}"')
+    for parent, definition in domain.blueprint.entities.items():
+        for name, field in definition.fields.items():
+            if field.sum_of:
+                connection.execute(_sum_update(domain, parent, name))
 
 
 def _sum_update(domain: Domain, parent: str, name: str) -> str:

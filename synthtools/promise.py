@@ -14,8 +14,10 @@ import apsw
 import orjson
 
 from synthtools.blueprint import Source
+from synthtools.connection import Connection
 from synthtools.domain import Domain, Table
 from synthtools.goal import Change
+from synthtools.nearest import did_you_mean
 from synthtools.sql import SqlError, bind, examine, tokens
 
 _CALLS = ("number", "name", "arguments", "error")
@@ -40,19 +42,20 @@ def full_rows(connection: apsw.Connection, domain: Domain, changes: Iterable[Cha
     return rows
 
 
-def holds(connection: apsw.Connection, domain: Domain, sql: str, rows: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
+def holds(connection: Connection, domain: Domain, sql: str, rows: Mapping[str, Any], scope: Mapping[str, Any]) -> bool:
     """Whether a promise is true (null is not). `rows` may hold `result`, the result's rows, and `result_columns`, for when there are none."""
     text, values = with_rows(domain, f"SELECT ({sql})", rows, scope)
-    value = connection.execute(text, values).get
-    return bool(value)
+    with connection.bounded(), connection.long_values():
+        return bool(connection.execute(text, values).get)
 
 
-def broken(connection: apsw.Connection, domain: Domain, policy: str, changes: Sequence[Change], calls: Sequence[tuple[str, Any, str]]) -> bool:
+def broken(connection: Connection, domain: Domain, policy: str, changes: Sequence[Change], calls: Sequence[tuple[str, Any, str]]) -> bool:
     """Whether an episode's changes and calls (name, arguments, error or "") broke a policy; the connection is at the episode's end."""
     rows: dict[str, Any] = full_rows(connection, domain, changes)
     rows["calls"] = [{"number": i, "name": n, "arguments": orjson.dumps(a).decode(), "error": e or None} for i, (n, a, e) in enumerate(calls)]
     text, values = with_rows(domain, domain.policies[policy].broken_when, rows, {"today": domain.today, "now": domain.now})
-    return connection.execute(text, values).fetchone() is not None
+    with connection.bounded(), connection.long_values():
+        return connection.execute(text, values).fetchone() is not None
 
 
 def with_rows(domain: Domain, sql: str, rows: Mapping[str, Any], scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -112,8 +115,9 @@ def check_promises(domain: Domain, connection: apsw.Connection, source: Source) 
             place = ("tools", tool.key, "ensures", index)
             _vet(domain, connection, f"SELECT ({sql})", {"result": listed if listed[0] else [dict.fromkeys(columns)]}, known, (source, place))
     for name, policy in domain.policies.items():
-        if policy.tempts not in {t.key for t in domain.tools.values()}:
-            raise source.error(("policies", name, "tempts"), f"{policy.tempts!r} is no tool")
+        keys = {tool.key for tool in domain.tools.values()}
+        if policy.tempts not in keys:
+            raise source.error(("policies", name, "tempts"), f"{policy.tempts!r} is no tool; {did_you_mean(policy.tempts, keys)}")
         _vet(domain, connection, policy.broken_when, {}, {"now", "today"}, (source, ("policies", name, "broken_when")))
 
 

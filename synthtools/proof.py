@@ -11,15 +11,14 @@ import orjson
 
 from synthtools.alter import literals, mutants, same_shape, swapped_blocks, without, wrong_answer
 from synthtools.answer import is_identifier
-from synthtools.backend import LocalBackend
+from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
+from synthtools.fair import Fairness, SampledFairness, SqlFairness
 from synthtools.finish import abilities, parse_finish
 from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
 from synthtools.judge import MatchTooHard, judge, relevant
-from synthtools.promise import broken
-from synthtools.seed import generator
 from synthtools.task import STATED, SolutionStep, Task, refs, resolve
-from synthtools.tasks.describe import Describer, Description
+from synthtools.tasks.describe import Description
 from synthtools.tool import ToolCall, ToolResult
 
 GATES = (
@@ -60,8 +59,9 @@ class Episode:
 class Prover:
     """Proves tasks of one domain on one backend; counts what each gate had to check."""
 
-    def __init__(self, domain: Domain, backend: LocalBackend) -> None:
+    def __init__(self, domain: Domain, backend: Backend) -> None:
         self.domain, self.backend = domain, backend
+        self._world: Fairness = SqlFairness(domain, backend) if isinstance(backend, LocalBackend) else SampledFairness(domain)
         self.checked: dict[str, int] = dict.fromkeys(GATES, 0)
         self._tools = domain.tools
         self._constants = self._constant_endings()
@@ -196,24 +196,23 @@ class Prover:
 
     def _descriptions(self, task: Task, _episode: Episode, described: Sequence[Description]) -> bool:
         """Each description fits exactly one row of the task's own start."""
-        self.backend.reset(task.start)
-        describer = Describer(self.domain, self.backend.world.connection, generator("unused"))
+        if described:
+            self.backend.reset(task.start)
         for row in described:
             self.checked["descriptions_fit_one"] += 1
-            if describer.count(row.entity, row.claims) != 1:
+            if not self._world.fits_one(row):
                 return False
         return True
 
     def _policies(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """The solution breaks no policy; the backend still stands at its end."""
-        if not self._writes(task):
+        if not self._writes(task) or not any(policy.broken_when for policy in self.domain.policies.values()):
             return True
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}
         pairs = zip(episode.calls, episode.results, strict=True)
         calls: list[tuple[str, Any, str]] = [(keys[c.name], c.arguments, r.reason) for c, r in pairs]
-        connection = self.backend.world.connection
-        return not any(broken(connection, self.domain, name, episode.changes, calls) for name in self.domain.policies)
+        return not self._world.broken_policy(episode.changes, calls)
 
     def _replays(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Played again, with one more read before its end, every result and the net change are the same bytes."""
@@ -227,7 +226,7 @@ class Prover:
     def _mutants_fail(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Wrong objects, amounts and choices, a write twice: none succeeds, unless it came to the very same rows."""
         right = relevant(episode.changes, self.domain)
-        for steps in mutants(task, self.domain, self.backend, self._writes(task)):
+        for steps in mutants(task, self.domain, self._world.ids, self._writes(task)):
             self.checked["mutants_fail"] += 1
             played = self.play(task, steps)
             if relevant(played.changes, self.domain) != right and self.judged(task, played).success:

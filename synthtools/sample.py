@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime
 import random
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import apsw
+
 from synthtools.backend import LocalBackend
 from synthtools.blueprint import Given
+from synthtools.connection import Connection
 from synthtools.domain import Domain
+from synthtools.expressions import DAYS_AFTER, MOMENT
 from synthtools.fuzz import Fuzzer, Slot, as_bound, slots_of, to_agent
 from synthtools.invariant import resolve_row
 from synthtools.pools import pool
-from synthtools.sql import bind
+from synthtools.sql import SqlError, bind
 from synthtools.tool import Tool
 from synthtools.usual import Usual
 from synthtools.values import day_number
@@ -22,11 +25,18 @@ from synthtools.values import day_number
 Scope = dict[str, Any]
 """Argument → value as SQL sees it (cents, 0 and 1, ISO days, lists)."""
 
-_DAYS_AFTER = re.compile(r"\s*:(\w+)\s*([+-])\s*(\d+)\s*")
-_MOMENT = re.compile(r"[+-]\d+d|\d{4}-\d{2}-\d{2}")
 _MAX_CACHED = 4000
 _UNIQUE_TRIES = 20
 _WIDE = 4
+
+
+def first_column(connection: Connection, sql: str, values: Mapping[str, Any]) -> list[Any]:
+    """The first column of a query that a blueprint wrote. Raises SqlError where it takes more than a call may."""
+    try:
+        with connection.bounded():
+            return [row[0] for row in connection.execute(sql, values)]
+    except apsw.InterruptError:
+        raise SqlError(f"takes more steps than a call may take: {sql}") from None
 
 
 class CallSampler:
@@ -92,13 +102,13 @@ class CallSampler:
         values = {name: as_bound(scope.get(name)) for name in names_used}
         world, start = self.backend.world, self.backend.start
         if not world.untouched:
-            return [row[0] for row in world.connection.execute(text, values)]
+            return first_column(world.connection, text, values)
         key = (start.world, start.setup, world.now, sql, *values.values())
         found = self._cache.get(key)
         if found is None:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            found = self._cache[key] = [row[0] for row in world.connection.execute(text, values)]
+            found = self._cache[key] = first_column(world.connection, text, values)
         return found
 
     def ids(self, entity: str, where: str | None = None, scope: Mapping[str, Any] | None = None) -> list[str]:
@@ -142,9 +152,9 @@ class CallSampler:
         return datetime.date.fromordinal(self.rng.randint(low, high)).isoformat()
 
     def _ordinal(self, end: str, scope: Scope) -> int | None:
-        if _MOMENT.fullmatch(end):
+        if MOMENT.fullmatch(end):
             return day_number(end, datetime.date.fromisoformat(scope["today"]))
-        after = _DAYS_AFTER.fullmatch(end)
+        after = DAYS_AFTER.fullmatch(end)
         value = scope.get(after.group(1)) if after else self.one(f"SELECT ({end})", scope)
         if not isinstance(value, str):
             return None

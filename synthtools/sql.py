@@ -118,6 +118,8 @@ def examine(connection: apsw.Connection, sql: str, *, write: bool) -> Facts:
     Raises SqlError when it is not exactly one statement of the allowed kind, calls a forbidden function, or
     reaches anything but the domain's own tables.
     """
+    if "\0" in sql:
+        raise SqlError("holds a NUL character")
     _refuse_words(sql, write=write)
     try:
         info = apsw.ext.query_info(connection, sql, actions=True)
@@ -144,18 +146,23 @@ def _effects(actions: Iterable[apsw.ext.QueryAction]) -> tuple[set[str], set[str
     for action in actions:
         code = action.action
         if code == apsw.SQLITE_READ:
-            if str(action.table_name).startswith(_FOREIGN):
-                raise SqlError(f"reads {action.table_name}, which is not a table of the domain")
-            reads.add(f"{action.table_name}.{action.column_name}")
+            reads.add(f"{_own(action.table_name)}.{action.column_name}")
         elif code == apsw.SQLITE_FUNCTION:
             functions.add(str(action.function_name).lower())
         elif code == apsw.SQLITE_UPDATE:
-            writes.add(f"{action.table_name}.{action.column_name}")
+            writes.add(f"{_own(action.table_name)}.{action.column_name}")
         elif code in _ROW_MARKS:
-            writes.add(f"{_ROW_MARKS[code]}{action.table_name}")
+            writes.add(f"{_ROW_MARKS[code]}{_own(action.table_name)}")
         elif code not in _READ_ACTIONS:
             raise SqlError(f"not allowed here: {action.action_name}")
     return reads, writes, functions
+
+
+def _own(table: str | None) -> str:
+    """The name of a table, which must be the domain's own."""
+    if str(table).lower().startswith(_FOREIGN):
+        raise SqlError(f"{table} is not a table of the domain")
+    return str(table)
 
 
 def _refuse_words(sql: str, *, write: bool) -> None:

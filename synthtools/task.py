@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from functools import cache
 from typing import Any
 
-import apsw
-
 from synthtools.backend import Snapshot
+from synthtools.calculator import calculate
 from synthtools.goal import Goal
 from synthtools.tool import ToolCall
 
@@ -100,14 +98,8 @@ def value_of(argument: Any, results: Sequence[Any]) -> Any:
 
 
 def derive_value(derived: Derived, results: Sequence[Any]) -> Any:
-    """The value of a derivation after these results."""
-    scope = {name: value_of(argument, results) for name, argument in derived.uses.items()}
-    return _calculator().execute(f"SELECT ({derived.sql})", scope).get
-
-
-@cache
-def _calculator() -> apsw.Connection:
-    return apsw.Connection(":memory:")
+    """The value of a derivation after these results. Raises LookupError."""
+    return calculate(derived.sql, {name: value_of(argument, results) for name, argument in derived.uses.items()})
 
 
 def refs(argument: Any) -> Iterator[Ref]:

@@ -19,9 +19,10 @@ ErrorKind = Literal[
     "invalid_argument",
     "refused",
     "limit",
+    "failed",
     "episode_done",
 ]
-"""Whose rule the call broke: the protocol's, the schema's, the tool's own (`refused`), a bound (`limit`)."""
+"""Whose rule the call broke: the protocol's, the schema's, the tool's own (`refused`), a bound (`limit`); or the tool `failed` on it."""
 
 
 @dataclass(frozen=True, slots=True)

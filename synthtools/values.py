@@ -12,6 +12,8 @@ from synthtools.blueprint import After, Blueprint, FieldSpec
 from synthtools.pools import COMPANY_ENDINGS, pool
 from synthtools.schema import choices, integer_choices
 
+BUSINESS_HOURS = 9
+"""Hours of a day at which things happen."""
 Row = dict[str, Any]
 Draw = Callable[[Row], Any]
 """Draws one value, given the fields of the row drawn so far."""
@@ -146,7 +148,7 @@ class Drawer:
         step = spec.step or 15
 
         def draw(_row: Row) -> str:
-            minutes = self.rng.randrange(self.opens * 60, (self.opens + 9) * 60, step)
+            minutes = self.rng.randrange(self.opens * 60, (self.opens + BUSINESS_HOURS) * 60, step)
             return f"{datetime.date.fromordinal(self.rng.randint(low, high)).isoformat()}T{minutes // 60:02d}:{minutes % 60:02d}"
 
         return draw

@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
+from synthtools.connection import open_connection
 from synthtools.domain import Domain
 from synthtools.goal import Change, Changes
-
-FROZEN_JULIAN_MS = 212_588_841_600_000
-"""What SQLite believes the time to be, always: no statement can read the host's clock."""
-STEPS_PER_TICK = 1_000_000
-MAX_TICKS = 40
-"""A call is stopped after 40 million virtual-machine steps."""
-MAX_VALUE_BYTES = 1_000_000
-
-
-class _FrozenClock(apsw.VFS):
-    """SQLite's own file system with a clock that stands still."""
-
-    def __init__(self) -> None:
-        super().__init__("synthtools-frozen", "")
-
-    def xCurrentTimeInt64(self) -> int:  # noqa: N802 - SQLite's name
-        return FROZEN_JULIAN_MS
-
-    def xCurrentTime(self) -> float:  # noqa: N802 - SQLite's name
-        return FROZEN_JULIAN_MS / 86_400_000
-
-
-_vfs: dict[int, _FrozenClock] = {}
-
-
-def _frozen_vfs() -> str:
-    """Registered once a process (and again after a fork)."""
-    if os.getpid() not in _vfs:
-        _vfs[os.getpid()] = _FrozenClock()
-    return "synthtools-frozen"
+from synthtools.setup import SetupError, vet_setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +25,19 @@ class Image:
 class World:
     """One open start world and the episode running in it."""
 
-    __slots__ = ("_base", "_session", "connection", "counters", "domain", "now", "ticks", "touched")
+    __slots__ = ("_base", "_session", "connection", "counters", "domain", "now", "touched")
 
     def __init__(self, domain: Domain, image: Image) -> None:
         self.domain = domain
-        self.connection = connection = apsw.Connection(":memory:", vfs=_frozen_vfs(), statementcachesize=512)
-        connection.deserialize("main", image.data)
-        self._configure(connection)
+        self.connection = connection = open_connection(image.data)
+        connection.create_scalar_function("new_id", self.new_id, 1)
+        connection.set_update_hook(self._touch)
         self._base = dict(image.counters)
         self.counters = dict(self._base)
         self.now = domain.now
         self.touched: dict[str, list[int]] = {}
-        self.ticks = 0
         self._session: apsw.Session | None = None
         connection.execute("SAVEPOINT episode")
-
-    def _configure(self, connection: apsw.Connection) -> None:
-        """Everything that a connection must be told; none of it survives a deserialize."""
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-        connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
-        connection.create_scalar_function("new_id", self.new_id, 1)
-        connection.set_progress_handler(self._tick, STEPS_PER_TICK)
-        connection.set_update_hook(self._touch)
-
-    def _tick(self) -> bool:
-        self.ticks += 1
-        return self.ticks > MAX_TICKS
 
     def _touch(self, _op: int, _db: str, table: str, rowid: int) -> None:
         if table in self.touched:
@@ -99,24 +54,53 @@ class World:
         return f"{table.prefix}{number:0{table.digits}d}"
 
     def begin(self, setup: tuple[str, ...]) -> None:
-        """Start an episode: the start world as built, then the set-up, then nothing has changed yet."""
+        """Start an episode: the start world as built, then the set-up, then nothing has changed yet. Raises SetupError."""
+        self._rewind()
+        if setup:
+            self._set_up(setup)
+        self.touched.clear()
+        self._session = session = apsw.Session(self.connection, "main")
+        for name in self.domain.tables:
+            session.attach(name)
+
+    def _rewind(self) -> None:
+        """Back to the start world as built."""
         if self._session is not None:
             self._session.close()
             self._session = None
-        connection = self.connection
-        if connection.in_transaction:
-            connection.execute("ROLLBACK TO episode")
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK TO episode")
         else:
-            connection.execute("SAVEPOINT episode")
+            self.connection.execute("SAVEPOINT episode")
         if self.counters != self._base:
             self.counters = self._base.copy()
         self.now = self.domain.now
+
+    def _set_up(self, setup: tuple[str, ...]) -> None:
+        """Run a set-up, which may come from a stranger's file; where it is interrupted, once more with steps counted from zero."""
+        try:
+            self._run_setup(setup)
+        except apsw.InterruptError:
+            self._rewind()
+            self._set_up_anew(setup)
+
+    def _set_up_anew(self, setup: tuple[str, ...]) -> None:
+        try:
+            with self.connection.uncached():
+                self._run_setup(setup)
+        except apsw.InterruptError:
+            raise SetupError("; ".join(setup), "takes more steps than a call may take") from None
+
+    def _run_setup(self, setup: tuple[str, ...]) -> None:
         for sql in setup:
-            connection.execute(sql)
-        self.touched.clear()
-        self._session = session = apsw.Session(connection, "main")
-        for name in self.domain.tables:
-            session.attach(name)
+            vet_setup(self.domain, sql)
+            try:
+                with self.connection.bounded():
+                    self.connection.execute(sql)
+            except apsw.InterruptError:
+                raise
+            except (apsw.Error, LookupError) as error:
+                raise SetupError(sql, str(error)) from None
 
     def apply(self, delta: bytes, now: str, counters: Mapping[str, int]) -> None:
         """Go on from a snapshot: the net change so far, the clock and the counters."""

@@ -7,14 +7,17 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
 from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call
+from agents.budget import Budget, Spent
 from agents.cli.generate import make_pack
 from synthtools.task import Task
+from synthtools.tool import ToolCall
 
 DOMAINS = ("marina_berths", "clinic_roster")
 TASKS_PER_DOMAIN = 14
@@ -45,6 +48,8 @@ class Frail:
 
     def act(self, observations: Sequence[str]) -> Turn:
         """Finish, or break."""
+        if self.breaks == "gone":
+            raise ConnectionError("nobody is there")
         if "/question/" in self._task:
             match self.breaks:
                 case "endpoint":
@@ -56,8 +61,71 @@ class Frail:
         return Turn((finish_call(),))
 
 
+@dataclass(slots=True)
+class Caller:
+    """An agent that makes one call at the first tool of its list, in whatever form, and finishes."""
+
+    call: Callable[[str], ToolCall]
+    name: str = "caller"
+    identity: str = "caller"
+    _first: str = ""
+
+    def begin(self, opening: Opening) -> None:
+        """Remember the tool."""
+        self._first = opening.tools[0]["function"]["name"]
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """The call, then the end."""
+        name, self._first = self._first, ""
+        return Turn((self.call(name),), "a\ud800b") if name else Turn((finish_call(),))
+
+
+@dataclass(slots=True)
+class Costly:
+    """An agent that finishes at once, for a token an episode, up to a budget; it may kill its process at one task.
+
+    Then it also takes its time over what it may not do, so that others come to their turn.
+    """
+
+    budget: Budget
+    deadly: str = ""
+    name: str = "costly"
+    identity: str = "costly"
+    spent: Spent = Spent()
+    _allowed: Spent | None = None
+    _task: str = ""
+
+    def allot(self, before: Spent, parts: int) -> None:
+        """A part of what is left."""
+        self._allowed = self.budget.part(before, parts)
+
+    def begin(self, opening: Opening) -> None:
+        """Remember which task it is."""
+        self._task = opening.task
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """Pay, and finish or die."""
+        if self._allowed is not None and self.spent.tokens >= self._allowed.tokens:
+            time.sleep(0.2 if self.deadly else 0)
+            raise OutOfBudget("spent")
+        self.spent += Spent(1)
+        if self._task == self.deadly:
+            time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Turn((finish_call(),), tokens=1)
+
+
+def costly(tokens: int, deadly: str = "") -> Maker:
+    """How to make one with a budget of so many tokens, for a whole rollout."""
+    return partial(_make_costly, tokens, deadly)
+
+
+def _make_costly(tokens: int, deadly: str, tasks: Mapping[str, Task]) -> Costly:
+    return Costly(Budget(tokens), deadly)
+
+
 def frail(breaks: str) -> Maker:
-    """How to make it; `breaks` is `endpoint`, `budget`, `process`, or nothing for a sound one."""
+    """How to make it; `breaks` is `gone`, `endpoint`, `budget`, `process`, or nothing for a sound one."""
     return partial(_make_frail, breaks)
 
 
@@ -65,4 +133,4 @@ def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
 
 
-sound = frail("")
+sound, gone = frail(""), frail("gone")

@@ -13,12 +13,12 @@ from typing import Any
 import gymnasium
 
 import envs  # noqa: F401 - registers the environments
+from envs.transcript import write_call, write_goal
 from synthtools.domain import Domain
-from synthtools.goal import Change
 from synthtools.load import load_domain
 from synthtools.stream import TaskStream
 from synthtools.task import Task, resolve
-from synthtools.tool import Tool, ToolCall
+from synthtools.tool import Tool
 
 README = Path(__file__).parent.parent / "README.md"
 START = "<!-- page: written by `make page` -->"
@@ -61,14 +61,10 @@ def about_domain(domain: Domain) -> list[str]:
 
 def about_task(task: Task, domain: Domain) -> list[str]:
     """The request and what success means."""
-    goal, answer = task.goal.alternatives[0], task.goal.alternatives[0].answer
-    value = "" if answer is None else f", answer {shown_cell(answer.type, answer.value)}"
-    ways = len(task.goal.alternatives)
     return [
         *told("task", f"{task.id}, difficulty {task.difficulty}"),
         *told("request", task.request),
-        *(line for i, change in enumerate(goal.changes) for line in told("" if i else "goal", shown_change(change, domain))),
-        *told("", f"{goal.outcome}{value}; nothing else may change{f' ({ways} choices tie, any one will do)' if ways > 1 else ''}"),
+        *(line for i, part in enumerate(write_goal(task, domain)) for line in told("" if i else "goal", part)),
     ]
 
 
@@ -81,7 +77,7 @@ def about_trajectory(env: Any) -> list[str]:
         call = resolve(step, results)
         observation, reward, *_ = env.step(call)
         results.append(json.loads(observation))
-        lines += [*told("agent  →", shown_call(call)), cut("       ←", observation)]
+        lines += [*told("agent  →", write_call(call)), cut("       ←", observation)]
     outcome = "the goal is met" if env.judgement.success else env.judgement.reason
     return [*lines, *told("ended", f"{outcome}: reward {reward}, {len(env.backend.changes())} rows differ from the start")]
 
@@ -100,26 +96,6 @@ def signature(tool: Tool) -> str:
     """`check_out(stay_id, kwh)`; a question mark after what may be left out."""
     required = tool.parameters["required"]
     return f"{tool.name}({', '.join(name if name in required else name + '?' for name in tool.parameters['properties'])})"
-
-
-def shown_call(call: ToolCall) -> str:
-    """A call as code."""
-    arguments = json.loads(call.arguments) if isinstance(call.arguments, str) else call.arguments
-    return f"{call.name}({', '.join(f'{name}={json.dumps(value, ensure_ascii=False)}' for name, value in arguments.items())})"
-
-
-def shown_change(change: Change, domain: Domain) -> str:
-    """`+ stay {…}`: a row that comes, `~` one that changes, `-` one that goes; bookkeeping and nulls are left out."""
-    sign = {"insert": "+", "update": "~", "delete": "-"}[change.op]
-    columns = domain.tables[change.table].columns
-    shown = {name: value for name, value in change.after.items() if name != "id" and value is not None and not columns[name].incidental}
-    cells = ", ".join(f"{name} {shown_cell(columns[name].kind, value)}" for name, value in shown.items())
-    return f"{sign} {change.table}{'' if change.op == 'insert' else f' {change.key}'} {{{cells}}}"
-
-
-def shown_cell(kind: str, value: Any) -> str:
-    """A value as people write it: amounts are not in cents."""
-    return f"{value / 100:.2f}" if kind == "money" else str(value)
 
 
 def written(text: str) -> str:

@@ -77,6 +77,38 @@ def test_a_file_not_to_be_trusted_is_built_again(folder: Path, damage: Callable[
     assert again.times == 1
 
 
+def test_a_file_moved_to_another_key_is_refused(folder: Path) -> None:
+    """Whole and ours, but kept under another key."""
+    remembered("kind", "key", Built(b"one"))
+    moved = kept(folder)
+    remembered("kind", "other", Built(b"two"))
+    (other,) = [path for path in folder.rglob("*") if path.is_file() and path != moved]
+    moved.replace(other)
+    assert remembered("kind", "other", Built(b"two")) == b"two"
+    assert remembered("kind", "other", Built(b"never")) == b"two"
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+@pytest.mark.parametrize("which", [".", "kind"])
+def test_a_folder_that_others_can_write_is_done_without(folder: Path, which: str, mode: int) -> None:
+    """Whoever can put files there could put ours in another's place."""
+    remembered("kind", "key", Built())
+    (folder / which).chmod(mode)
+    build = Built(b"new")
+    assert [remembered("kind", "key", build) for _ in range(2)] == [b"new"] * 2
+    assert build.times == 2
+
+
+def test_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    """What is read is the file that was looked at."""
+    remembered("kind", "key", Built(b"whole"))
+    file = kept(folder)
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    again = Built(b"whole")
+    assert (remembered("kind", "key", again), again.times) == (b"whole", 1)
+
+
 def test_empty_turns_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is built each time, and there is no folder."""
     monkeypatch.setenv("SYNTHTOOLS_CACHE", "")

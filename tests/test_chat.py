@@ -10,7 +10,8 @@ import pytest
 from openai import InternalServerError
 
 from agents.agent import Opening, OutOfBudget, Turn, finish_call
-from agents.chat import Budget, ChatAgent, Endpoint, Sampling
+from agents.budget import Budget, Funds, Spent
+from agents.chat import ChatAgent, Endpoint, Sampling
 from agents.episode import play
 from agents.trajectory import dump_trajectory, load_trajectory
 from agents.validate import Verdict, validate
@@ -21,9 +22,7 @@ from synthtools.pack import load_pack
 from synthtools.task import resolve
 from synthtools.tool import ToolCall
 
-TOOLS = (
-    {"type": "function", "function": {"name": "get_boat", "description": "A boat.", "parameters": {"type": "object", "properties": {}}}},
-)
+TOOLS = ({"type": "function", "function": {"name": "get_boat", "description": "A boat.", "parameters": {"type": "object", "properties": {}}}},)
 FREE = Budget()
 OPENING = Opening("marina/chain/0001", "Today is 2026-06-12.", "Where is Halcyon?", TOOLS, 7)
 
@@ -102,6 +101,20 @@ def test_server_errors_are_tried_again_and_then_raised() -> None:
     assert len(requests) == 3
 
 
+def test_what_cannot_answer_is_a_lost_connection() -> None:
+    """A dead port, and a key or a model that the endpoint does not know: the error names the place."""
+    with serving(lambda body: (401, {"error": {"message": "no such key"}})) as (url, requests):
+        chat = agent(url)
+        chat.begin(OPENING)
+        with pytest.raises(ConnectionError, match="no such key"):
+            chat.act(["opening"])
+    assert len(requests) == 1
+    dead = ChatAgent(Sampling("tiny"), Endpoint(url, retries=0))
+    dead.begin(OPENING)
+    with pytest.raises(ConnectionError, match=f"{url}/ did not answer for tiny"):
+        dead.act(["opening"])
+
+
 @pytest.mark.parametrize("budget", [Budget(tokens=240), Budget(money=0.0003, prompt_price=1.0, completion_price=4.0)])
 def test_a_spent_budget_ends_it(budget: Budget) -> None:
     """Tokens and money are counted over episodes; once spent, nothing more is asked."""
@@ -113,7 +126,24 @@ def test_a_spent_budget_ends_it(budget: Budget) -> None:
         chat.begin(OPENING)
         with pytest.raises(OutOfBudget):
             chat.act(["opening"])
-    assert (len(requests), chat.spent_tokens) == (2, 240)
+    assert (len(requests), chat.spent.tokens) == (2, 240)
+
+
+def test_a_part_of_a_budget_is_of_what_is_left() -> None:
+    """Two processes share what earlier ones left; one that takes another's place goes on from what that spent."""
+    budget = Budget(tokens=1000, money=2.0)
+    assert budget.part(Spent(400, 1.0), 2) == Spent(300, 0.5)
+    assert budget.part(Spent(4000, 9.0), 2) == Spent(0, 0.0)
+    assert Budget().part(Spent(4000, 9.0), 2) is None
+    with serving(lambda body: completion("Done.")) as (url, requests):
+        chat = agent(url, Budget(tokens=1000))
+        Funds({chat.identity: Spent(400)}, 2, {chat.identity: Spent(180)}).give({chat.identity: chat})
+        chat.begin(OPENING)
+        chat.act(["opening"])
+        chat.begin(OPENING)
+        with pytest.raises(OutOfBudget):
+            chat.act(["opening"])
+    assert (len(requests), chat.spent.tokens) == (1, 300)
 
 
 def test_a_model_that_knows_the_way_solves_tasks_and_what_it_did_is_valid() -> None:
@@ -136,12 +166,15 @@ def test_a_model_that_knows_the_way_solves_tasks_and_what_it_did_is_valid() -> N
         assert validate(load_trajectory(dump_trajectory(trajectory)), pack.domains[task.domain], task) == Verdict(True)
 
 
-def test_identity_is_model_prompt_and_sampling() -> None:
-    """Each of them makes another agent; where it answers does not."""
+def test_identity_is_model_prompt_sampling_and_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them makes another agent, also an address from the environment; the budget does not."""
     settings = [{}, {"prompt": "Be quick."}, {"temperature": 0.1}, {"top_p": 0.9}, {"max_tokens": 9}, {"parallel": False}]
     identities = {agent("http://one", **chosen).identity for chosen in settings}
     assert len(identities) == len(settings)
-    assert agent("http://one").identity == agent("http://two", Budget(tokens=1)).identity
+    assert agent("http://one").identity == agent("http://one", Budget(tokens=1)).identity
+    assert agent("http://one").identity != agent("http://two").identity
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://two")
+    assert agent("").identity == agent("http://two").identity
 
 
 def test_lone_surrogates_do_not_reach_the_record() -> None:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import orjson
 import pytest
 
 import agents.cli
 from agents.agent import SCRIPTED
-from agents.cli import invoke
+from agents.cli import invoke, reasons
+from agents.cli.output import program, progress
+from agents.lock import lock
 from endpoint import completion, serving
+from envs.transcript import write_goal
 from packs import DOMAINS, small_pack
+from shed import SOUND
+from synthtools.catalog import catalog as load_catalog
+from synthtools.goal import Judgement
 from synthtools.pack import load_pack
+from synthtools.proof import GATES
 
 PACK = load_pack(small_pack())
+ROOT = Path(__file__).parent.parent
 
 
 def reply(capsys: pytest.CaptureFixture[str], *arguments: str | Path, status: int = 0) -> dict[str, Any]:
@@ -84,8 +94,7 @@ def test_generate_writes_the_same_pack_again(capsys: pytest.CaptureFixture[str],
         data = reply(capsys, "generate", *DOMAINS, "--out", tmp_path / name, "--seed", "9", "--tasks-per-domain", "4", "--workers", workers)
         assert (data["domains"], data["tasks"]) == (len(DOMAINS), len(load_pack(tmp_path / name).tasks))
     one, two = (
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
-        for name in ("one", "two")
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()} for name in ("one", "two")
     )
     assert one == two
 
@@ -118,6 +127,8 @@ def test_a_chat_model_is_a_settings_file(capsys: pytest.CaptureFixture[str], tmp
         command = ["rollout", small_pack(), "--out", tmp_path / "run", "--agent", settings, "--workers", "1"]
         data = reply(capsys, *command, status=1)
         assert (data["added"], data["skipped"], len(requests)) == (5, len(PACK.tasks) - 5, 5)
+        data = reply(capsys, *command, status=1)
+        assert (data["before"], data["added"], len(requests)) == (5, 0, 5)
         settings.write_text(f"model: tiny\nurl: {url}\n")
         data = reply(capsys, *command)
     assert (data["before"], data["trajectories"], len(requests)) == (5, len(PACK.tasks), len(PACK.tasks))
@@ -138,9 +149,7 @@ def test_validate_tells_a_forged_run(capsys: pytest.CaptureFixture[str], tmp_pat
     capsys.readouterr()
     assert reply(capsys, "validate", tmp_path) == {"trajectories": len(PACK.tasks), "valid": len(PACK.tasks), "invalid": {}}
     database = apsw.Connection(str(tmp_path / "run.db"))
-    database.execute(
-        "UPDATE trajectory SET record = replace(record, '\"reward\":1.0', '\"reward\":0.5') WHERE task = ?", (PACK.tasks[0].id,)
-    )
+    database.execute("UPDATE trajectory SET record = replace(record, '\"reward\":1.0', '\"reward\":0.5') WHERE task = ?", (PACK.tasks[0].id,))
     database.execute("UPDATE trajectory SET success = 0 WHERE task = ?", (PACK.tasks[1].id,))
     database.close()
     assert reply(capsys, "validate", tmp_path, status=1)["invalid"] == {"record": 1, "reward": 1}
@@ -185,9 +194,288 @@ def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureF
     assert "is not empty" in complaint(capsys, "generate", "--out", run)
     assert "--seed" in complaint(capsys, "run", "--out", tmp_path / "new", "--seed", "many")
     assert "No such command" in complaint(capsys, "grow")
+    assert not (tmp_path / "new").exists()
 
 
-RUN_KEYS = {"fields", "domains", "tools", "audit_failures", "tasks", "tasks_dropped", "trajectories", "validated", "success", "seconds"}
+@pytest.mark.parametrize("command", [["audit"], ["run", "--out", "new"], ["generate", "--out", "new"]], ids=lambda command: command[0])
+def test_a_mistyped_name_gets_the_likely_one_and_claims_nothing(
+    command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hint is the same everywhere, and the folder is free for the corrected command."""
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean marina_berths?" in complaint(capsys, *command, "marina_berth")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_subdomain_has_one_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Two blueprints of one name would write over each other."""
+    (tmp_path / "one.yaml").write_text(SOUND)
+    (tmp_path / "two.yaml").write_text(SOUND)
+    assert "a second source of" in complaint(capsys, "run", tmp_path / "one.yaml", tmp_path / "two.yaml", "--out", tmp_path / "new")
+
+
+UNWRITABLE = [
+    ["run", "marina_berths"],
+    ["generate", "marina_berths"],
+    ["rollout", str(small_pack())],
+    ["export", "RUN"],
+]
+
+
+@pytest.mark.parametrize("command", UNWRITABLE, ids=lambda command: command[0])
+@pytest.mark.parametrize("out", ["/proc/x/y", "/dev/null/x"])
+def test_a_folder_that_cannot_be_written_is_one_line(command: list[str], out: str, capsys: pytest.CaptureFixture[str], run: Path) -> None:
+    """Whatever the command, before it does any work."""
+    assert f"--out {out}: cannot be written" in complaint(capsys, *(str(run) if word == "RUN" else word for word in command), "--out", out)
+
+
+@pytest.mark.parametrize(
+    "command", [["generate", "marina_berths", "--tasks-per-domain", "3"], ["rollout", str(small_pack())]], ids=["generate", "rollout"]
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
+    command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 1, no traceback, and no part of a pack."""
+
+    def full(*anything: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("shutil.copyfile", full)
+    assert invoke([*command, "--out", str(tmp_path / "new"), "--workers", "1"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("synthtools: the disk: No space left on device; nothing is left half-written")
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size] == []
+
+
+def test_an_error_that_is_no_disks_is_seen_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours is never dressed up as one of the machine's."""
+    monkeypatch.setattr("synthtools.pack.load_pack", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        invoke(["tasks", "anything"])
+
+
+def test_a_run_of_an_edited_blueprint_is_another_run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder keeps its old result and says so; put back, the blueprint is the run's again."""
+    monkeypatch.chdir(tmp_path)
+    path, command = tmp_path / "ed.yaml", ["run", "ed.yaml", "--out", "out", "--tasks-per-domain", "3", "--workers", "1"]
+    path.write_text(SOUND)
+    first = reply(capsys, *command)
+    path.write_text(SOUND.replace("rows: ", "rows: 1", 1))
+    assert complaint(capsys, *command) == "synthtools: ed.yaml changed since this run was made; give another --out"
+    path.write_text(SOUND)
+    assert {**reply(capsys, *command), "seconds": 0} == {**first, "seconds": 0}
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_summary_of_a_run_is_short_and_fits(
+    columns: int, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Totals, three causes in words, how thorough the audit was, and what next; no name of ours and no line that breaks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert invoke(["run", "marina_berths", "--out", "r", "--tasks-per-domain", "20", "--workers", "1"]) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) < 45
+    assert max(map(len, text.splitlines())) <= columns
+    assert "_" not in re.sub(r"marina_berths\S*", "", text)
+    assert text.count("could not be built here") <= 3
+    joined = " ".join(text.split())
+    assert "20 were wanted of each domain, but marina_berths gave 19." in joined
+    assert "`synthtools audit r` is the whole one" in joined
+    shown = text[text.index("What next") :].splitlines()[1:4]
+    assert [line.split("synthtools ")[1].split()[0] for line in shown] == ["tasks", "tasks", "rollout"]
+    assert invoke(["tasks", "r"]) == 0
+    table = capsys.readouterr().out
+    assert "could not be built here" in table
+    assert "not_built" not in table
+
+
+def test_a_run_without_tasks_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One wanted task is shared out among kinds until nothing is left: status 1, and what to do."""
+    assert invoke(["run", "marina_berths", "--out", str(tmp_path / "r"), "--tasks-per-domain", "1", "--workers", "1"]) == 1
+    assert "no task could be proven; ask for more" in capsys.readouterr().err
+    assert "no such task; the pack holds none" in complaint(capsys, "tasks", tmp_path / "r", "--show", "any")
+
+
+def test_a_hint_is_a_command_that_works_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the command is not on the PATH it is named as it was called."""
+    monkeypatch.setattr("sys.argv", [".venv/bin/synthtools", "run"])
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert program() == ".venv/bin/synthtools"
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/synthtools")
+    assert program() == "synthtools"
+
+
+def test_every_reason_has_words() -> None:
+    """What a person reads is never a name in the code."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "synthtools" / "tasks").rglob("*.py"))
+    assert set(GATES) | {"difficulty", "alike"} == set(reasons.GATES)
+    assert set(re.findall(r'NotBuilt\("(\w+)"\)', sources)) == set(reasons.NOT_BUILT)
+    assert {reason for reason in get_args(get_type_hints(Judgement)["reason"]) if reason} == set(reasons.FAULTS)
+    assert reasons.gate_words("twins:grounded") == f"{reasons.GATES['grounded']} (one of a pair)"
+
+
+def test_bare_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing given: the help, on lines of its own, as it is for a group of commands."""
+    for command in ([], ["image"]):
+        assert invoke([*command, "--help"]) == 0
+        asked = capsys.readouterr().out
+        assert invoke(command) == 0
+        assert capsys.readouterr().out == asked
+        assert asked.count("\n") > 5
+    assert invoke(["--version"]) == 0
+    assert re.fullmatch(r"synthtools \d+\.\d+\.\d+\n|synthtools source\n", capsys.readouterr().out)
+
+
+def test_one_task_is_shown_as_people_write_or_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The goal in the README's form; with --json the one task."""
+    changed = next(task for task in PACK.tasks if task.goal.alternatives[0].changes)
+    assert invoke(["tasks", str(small_pack()), "--show", changed.id]) == 0
+    text = capsys.readouterr().out
+    assert all(line in text for line in write_goal(changed, PACK.domains[changed.domain]))
+    assert "{'" not in text
+    assert reply(capsys, "tasks", small_pack(), "--show", changed.id)["id"] == changed.id
+
+
+def test_the_catalogue_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One table of 80 columns, a line a subdomain."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert invoke(["catalog"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("marina_berths" in line for line in lines) == 1
+    assert len(lines) < len(load_catalog()) + 10
+
+
+def test_a_finding_names_the_line_of_its_tool(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the complaint counts in good English."""
+    monkeypatch.chdir(tmp_path)
+    broken = SOUND.replace("      - UPDATE neighbour SET fees = fees + :days * :tool.day_rate WHERE id = :neighbour_id\n", "")
+    Path("shed.yaml").write_text(broken)
+    line = broken.splitlines().index("  lend:") + 1
+    finding = reply(capsys, "audit", "shed.yaml", "--quick", status=1)["findings"][0]
+    assert finding["place"] == f"shed.yaml:{line}"
+    assert invoke(["audit", "shed.yaml", "--quick"]) == 1
+    printed = capsys.readouterr()
+    assert f"shed.yaml:{line}: tool_shed.lend  promise" in printed.out
+    assert re.search(r"synthtools: (1 finding|\d+ findings) in 1 domain;", printed.err)
+
+
+def test_a_run_without_trajectories_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The rollout names what was most often the reason; then there is nothing to validate or export."""
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path), "--agent", "packs:gone", "--workers", "1"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "No trajectories.\n"
+    said = f"5 episodes broke off and left no trajectory, 5 of them by ConnectionError: nobody is there; {len(PACK.tasks) - 5} episodes not begun"
+    assert said in printed.err
+    for command in ("validate", "export"):
+        assert "holds no trajectory yet" in complaint(capsys, command, tmp_path, status=1)
+    assert not (tmp_path / "export").exists()
+
+
+def test_a_chat_model_that_cannot_be_asked_is_refused_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key and nowhere else to ask; or no package to ask with."""
+    settings = tmp_path / "chat.yaml"
+    settings.write_text("model: tiny\nkey_variable: NO_SUCH_KEY\n")
+    command = ["rollout", small_pack(), "--out", tmp_path / "new", "--agent", settings]
+    assert "NO_SUCH_KEY holds no key" in complaint(capsys, *command)
+    monkeypatch.setitem(sys.modules, "openai", None)
+    assert 'pip install "synthtools[openai]"' in complaint(capsys, *command)
+    assert not (tmp_path / "new").exists()
+
+
+def test_progress_without_a_terminal_is_plain_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One now and then, so that a log shows that it goes on."""
+    monkeypatch.setattr("agents.cli.output.EVERY", 0.0)
+    with progress("rollouts") as update:
+        update(1, 1000)
+    assert re.fullmatch(r"rollouts: 1 of 1,000 after 0 s, [\d.,]+/s\n", capsys.readouterr().err)
+
+
+def test_ctrl_c_is_said_in_one_line_and_ends_at_once(tmp_path: Path) -> None:
+    """All processes are interrupted, as a terminal does; none complains, and none is waited for."""
+    command = [sys.executable, "-c", "from agents.cli import main; main()", "run", "--out", str(tmp_path / "run"), "--workers", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "run" / "run.json").exists():
+        time.sleep(0.05)
+    time.sleep(1.0)
+    begun = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate()[1] == "synthtools: interrupted; the same command goes on from here\n"
+    assert process.returncode == 130
+    assert time.monotonic() - begun < 3
+
+
+def test_one_agent_given_twice_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In one line, before anything is played."""
+    command = ["rollout", small_pack(), "--out", tmp_path / "new", "--agent", "finish", "--agent", "finish"]
+    assert "the agent finish is given more than once" in complaint(capsys, *command)
+
+
+def test_a_changed_pack_is_not_adopted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Neither at first, where nothing is left behind, nor in a run folder."""
+    forged = tmp_path / "forged"
+    shutil.copytree(small_pack(), forged)
+    tasks = forged / "tasks.jsonl"
+    tasks.write_text(tasks.read_text().replace('"request":"', '"request":"Also, ', 1))
+    assert "not those of the manifest's digest" in complaint(capsys, "rollout", forged, "--out", tmp_path / "new")
+    assert not (tmp_path / "new" / "pack").exists()
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path / "run"), "--agent", "finish", "--workers", "1"]) == 0
+    capsys.readouterr()
+    shutil.copy(tasks, tmp_path / "run" / "pack" / "tasks.jsonl")
+    for command in (
+        ["rollout", small_pack(), "--out", tmp_path / "run", "--agent", "finish"],
+        ["validate", tmp_path / "run"],
+        ["export", tmp_path / "run"],
+    ):
+        assert "not those of the manifest's digest" in complaint(capsys, *command)
+
+
+@pytest.mark.parametrize("command", ["run", "rollout"])
+def test_two_commands_at_once_are_one_run_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str) -> None:
+    """The second is refused while the first is at work, and leaves nothing."""
+    words = {"run": ["run", "marina_berths", "--tasks-per-domain", "2"], "rollout": ["rollout", small_pack(), "--agent", "finish"]}[command]
+    with lock(tmp_path):
+        assert "another process is writing to this run" in complaint(capsys, *words, "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+
+
+@pytest.mark.parametrize("command", ["run", "generate"])
+def test_two_processes_at_once_are_one_success_and_one_line(tmp_path: Path, command: str) -> None:
+    """Whoever comes second is told so (or comes when the first is done, and goes on), and no part of anything is left."""
+    out = tmp_path / "out"
+    words = [command, *DOMAINS, "--tasks-per-domain", "6", "--workers", "1", "--out", str(out)]
+    code = "from agents.cli import main; main()"
+    both = [subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+    statuses = sorted(process.returncode for process in both)
+    assert statuses == [0, 2] or (command, statuses) == ("run", [0, 0])
+    for text, process in zip(told, both, strict=True):
+        lines = [line for line in text.splitlines() if line.startswith("synthtools: ")]
+        assert len(lines) == (process.returncode == 2), text
+        assert "Traceback" not in text
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_the_audit_of_a_run_is_quick_says_so_and_is_of_its_pack(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """One that lies there is taken when it is of the same pack, and made again when it is not."""
+    command = ["run", "marina_berths", "--tasks-per-domain", "2", "--workers", "1", "--out", str(tmp_path)]
+    assert run_reply(capsys, tmp_path, *command[1:-2])["audit"] == "quick"
+    path = tmp_path / "audit.json"
+    made = orjson.loads(path.read_bytes())
+    for change, kept in (({"calls": 1}, True), ({"calls": 1, "pack": "other"}, False), ({"calls": 1, "audit": "whole"}, False)):
+        path.write_bytes(orjson.dumps({**made, **change}))
+        invoke(command)
+        assert "This was a quick audit" in " ".join(capsys.readouterr().out.split())
+        assert (orjson.loads(path.read_bytes()) == {**made, **change}) is kept
+    path.write_text("{")
+    invoke(command)
+    assert orjson.loads(path.read_bytes()) == made
+
+
+RUN_KEYS = {"audit", "fields", "domains", "tools", "audit_failures", "tasks", "tasks_dropped", "trajectories", "validated", "success", "seconds"}
 
 
 def run_reply(capsys: pytest.CaptureFixture[str], out: Path, *arguments: str) -> dict[str, Any]:
@@ -225,4 +513,4 @@ def test_run_killed_at_any_moment_goes_on_to_the_same_end(capsys: pytest.Capture
     assert {**again, "seconds": 0} == {**data, "seconds": 0}
     assert "made with seed = 4, not 5" in complaint(capsys, "run", "--out", tmp_path / "killed", *DOMAINS, "--seed", "5", *arguments[4:])
     invoke(["run", "--out", str(tmp_path / "whole"), *arguments])
-    assert re.search(r"Success by kind and agent.*all.*100\.0 %", capsys.readouterr().out, re.DOTALL)
+    assert re.search(r"Agents +solution +100\.0 %\n", capsys.readouterr().out)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import apsw
 import orjson
 import pyarrow.parquet as pq
 import pytest
 
 from agents.agent import SCRIPTED, finish_call, scripted
+from agents.cli.generate import make_pack
 from agents.dataset import Lesson, conversation, export
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.run import RunError, Stored
 from agents.trajectory import Step, Trajectory
 from envs import ToolEnv
 from packs import small_pack
+from synthtools.catalog import catalog
 from synthtools.goal import Ending
 from synthtools.pack import load_pack
 from synthtools.tool import ToolCall, ToolResult
@@ -106,6 +110,53 @@ def test_exporting_again_gives_the_same_bytes_and_leaves_nothing_behind(run: Pat
         export(stored, PACK, exported)
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     assert sorted(before) == ["openai.jsonl", "train.jsonl", "train.parquet"]
+
+
+def touched(run: Path, folder: Path, sql: str) -> Path:
+    """A copy of the run after a hand has been at its database."""
+    shutil.copytree(run, folder / "run")
+    database = apsw.Connection(str(folder / "run" / "run.db"))
+    database.execute(sql)
+    database.close()
+    return folder / "run"
+
+
+def test_labels_come_from_the_record_and_the_packs_task(run: Path, exported: Path, tmp_path: Path) -> None:
+    """What a row says of split, kind and the like is not believed: nothing of test becomes train."""
+    forged = touched(run, tmp_path, "UPDATE trajectory SET split = 'train', kind = 'x', domain = 'y', reward = 7, reason = 'z'")
+    with Stored(forged) as stored:
+        export(stored, PACK, tmp_path / "out")
+    assert (tmp_path / "out" / "train.jsonl").read_bytes() == (exported / "train.jsonl").read_bytes()
+
+
+def test_a_task_of_test_does_not_become_one_of_train(tmp_path: Path) -> None:
+    """Whatever its row says."""
+    name = next(entry.name for entry in catalog().values() if entry.split == "test")
+    pack = make_pack(tmp_path / "pack", [name], 2, 0, 1)
+    rollout(Plan(pack, (scripted("solution"),)), tmp_path / "made")
+    with Stored(touched(tmp_path / "made", tmp_path, "UPDATE trajectory SET split = 'train'")) as stored:
+        assert export(stored, pack, tmp_path / "out").rows == 0
+
+
+FORGED = {
+    "of another pack": "UPDATE trajectory SET pack = 'other'",
+    "is not what its row says": "UPDATE trajectory SET agent = agent || '2'",
+    "cannot be read": "UPDATE trajectory SET record = '{}'",
+    "success is of the type int": "UPDATE trajectory SET record = replace(record, '\"success\":true', '\"success\":1')",
+    "arguments is of the type list": 'UPDATE trajectory SET record = replace(record, \'"arguments":{\', \'"arguments":[],"x":{\')',
+    "is not what text alone stands for": 'UPDATE trajectory SET record = replace(record, \'"turn":0}\', \'"turn":0,"text":"Mine.","spoken":true}\')',
+}
+
+
+@pytest.mark.parametrize("told", FORGED)
+def test_what_is_not_of_the_pack_and_the_run_is_refused_in_one_line(run: Path, tmp_path: Path, told: str) -> None:
+    """And an earlier export stays as it was."""
+    with Stored(run) as stored:
+        export(stored, PACK, tmp_path / "out")
+    before = (tmp_path / "out" / "train.jsonl").read_bytes()
+    with Stored(touched(run, tmp_path, FORGED[told])) as stored, pytest.raises(RunError, match=told):
+        export(stored, PACK, tmp_path / "out")
+    assert (tmp_path / "out" / "train.jsonl").read_bytes() == before
 
 
 def trajectory(*steps: Step) -> Trajectory:

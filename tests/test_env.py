@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import pickle
+import threading
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -35,7 +37,46 @@ from synthtools.tool import ToolCall
 
 IDS = [*(catalog()[name].env_id for name in DOMAINS), WORLDS_ID]
 FINISH = ToolCall("finish", {"outcome": "impossible", "about": ""})
+
+
+def nested(depth: int, kind: str = "list") -> Any:
+    """Lists in lists, or mappings in mappings."""
+    value: Any = []
+    for _ in range(depth):
+        value = [value] if kind == "list" else {"a": value}
+    return value
+
+
+class Spiteful:
+    """Breaks whoever looks at it."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("compared")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("shown")
+
+    def __deepcopy__(self, memo: object) -> Spiteful:
+        raise RuntimeError("copied")
+
+
 HOSTILE: list[Any] = [
+    *({"name": name, "arguments": {"name": value}} for name in ("finish", "x") for value in (nested(5000), nested(5000, "dict"), nested(300))),
+    ToolCall("finish", {"outcome": "done", "answer": nested(5000)}),
+    ToolCall("finish", {"outcome": np.array(["done", "x"])}),
+    ToolCall("finish", {"outcome": "done", "answer": np.array([1, 2])}),
+    ToolCall("finish", {"outcome": "done", "answer": float("inf")}),
+    ToolCall("finish", {"outcome": "done", "answer": 2**70}),
+    ToolCall("finish", {"outcome": "done", "answer": np.int64(3)}),
+    ToolCall("finish", {"outcome": "done", "answer": datetime.date(2026, 1, 1)}),
+    ToolCall("finish", {"outcome": Spiteful()}),
+    ToolCall("finish", {Spiteful(): 1}),  # type: ignore[dict-item]
+    *(ToolCall("x", {"a": value}) for value in ([(i for i in range(3))], [threading.Lock()], {1, 2}, [Spiteful()], 10**5000, "\ud800")),
+    ToolCall("x", {"\ud800": 1}),
+    ToolCall("x", '{"a": "\ud800"}'),
+    ToolCall("x", nested(5000)),
     None,
     3,
     float("nan"),
@@ -168,6 +209,9 @@ def test_hostile_actions_are_answered() -> None:
         assert orjson.loads(observation)
         assert env.backend.changes() == ()
     assert len(env.calls) == len(HOSTILE)
+    for call, _ in env.calls:
+        plain = {"name": call.name, "arguments": call.arguments}
+        assert orjson.loads(orjson.dumps(plain)) == plain
     assert env.step(FINISH)[2]
 
 

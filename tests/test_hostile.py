@@ -40,7 +40,7 @@ def test_the_table_of_hostile_inputs_is_covered() -> None:
 def test_names_that_are_no_tools() -> None:
     """Private names, other cases, blanks and nonsense are unknown tools."""
     backend = LocalBackend(DOMAIN)
-    assert list(unknown_names(backend, START)) == []
+    assert list(unknown_names(backend, backend.domain, START)) == []
     assert len(set(NAMES)) == len(NAMES)
     backend.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -90,11 +91,19 @@ def grounded() -> Task:
     return replace(LENDING, request="Lend it to them.")
 
 
+class Counting(dict[str, int]):
+    """Values that are others each time one looks."""
+
+    def items(self) -> Any:
+        """One more than the last time."""
+        self["n"] += 1
+        return super().items()
+
+
 def replays_exactly() -> Task:
-    """The ending is another at each playing."""
-    return replace(
-        LENDING, solution=(*LENDING.solution[:-1], SolutionStep("finish", {"outcome": "done", "about": Derived("hex(randomblob(8))", {})}))
-    )
+    """The ending is another at each playing (which no task in a file can make it)."""
+    ending = {"outcome": "done", "about": Derived("'number ' || :n", Counting(n=0))}
+    return replace(LENDING, solution=(*LENDING.solution[:-1], SolutionStep("finish", ending)))
 
 
 def every_write_needed() -> Task:

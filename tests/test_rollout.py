@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import apsw
+import numpy as np
 import pytest
 
-from agents.agent import SCRIPTED, scripted
+from agents.agent import SCRIPTED, finish_call, scripted
 from agents.dataset import export
+from agents.player import GIVE_UP
 from agents.rollout import Plan, Summary, rollout
 from agents.run import RunError, Stored
-from packs import frail, small_pack
+from packs import Caller, costly, frail, small_pack
 from synthtools.pack import load_pack
+from synthtools.tool import ToolCall
 
 PACK = load_pack(small_pack())
 MAKERS = tuple(scripted(name) for name in SCRIPTED)
@@ -113,6 +120,19 @@ def test_what_our_side_loses_is_counted_and_never_scored(workers: int, tmp_path:
     assert mended == Summary(before=len(PACK.tasks) - QUESTIONS, added=QUESTIONS, failures=0, skipped=0)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_agent_that_cannot_be_reached_begins_no_more(workers: int, tmp_path: Path) -> None:
+    """After some losses in a row the rest is left for later; the agents beside it go on, and so does the same plan."""
+    makers = (frail("gone"), scripted("finish"))
+    broken = rollout(Plan(PACK, makers), tmp_path, workers=workers)
+    assert GIVE_UP <= broken.failures <= workers * GIVE_UP
+    assert broken == Summary(before=0, added=len(PACK.tasks), failures=broken.failures, skipped=0, unbegun=len(PACK.tasks) - broken.failures)
+    with Stored(tmp_path) as run:
+        assert run.lost_most_by() == ("ConnectionError: nobody is there", broken.failures)
+    mended = rollout(Plan(PACK, (frail(""), makers[1])), tmp_path, workers=workers)
+    assert mended == Summary(before=len(PACK.tasks), added=len(PACK.tasks), failures=0, skipped=0)
+
+
 def test_a_spent_budget_is_no_failure(tmp_path: Path) -> None:
     """Episodes that were not begun are skipped, and left for later."""
     summary = rollout(Plan(PACK, (frail("budget"),)), tmp_path)
@@ -127,3 +147,79 @@ def test_a_worker_that_dies_does_not_take_the_run_with_it(tmp_path: Path) -> Non
         assert {failure.error for failure in run.failures()} == {"the worker process ended with code -9"}
     mended = rollout(Plan(PACK, (frail(""),)), tmp_path)
     assert (mended.before + mended.added, mended.failures) == (len(PACK.tasks), 0)
+
+
+def nested(depth: int) -> list[object]:
+    """A list in a list, and so on."""
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+ODD: dict[str, Callable[[str], ToolCall]] = {
+    "a large number": lambda name: ToolCall(name, {"page": 2**70}),
+    "no number": lambda name: ToolCall(name, {"page": float("nan")}),
+    "a surrogate": lambda name: ToolCall(name, {"name": "\ud800"}),
+    "a surrogate in the name": lambda name: ToolCall("\ud800", {}),
+    "a surrogate in the text": lambda name: ToolCall(name, '{"a":"\ud800"}'),
+    "a key that is no text": lambda name: ToolCall(name, {5: 1}),  # type: ignore[dict-item]
+    "a set": lambda name: ToolCall(name, {"name": {1}}),
+    "a tuple": lambda name: ToolCall(name, {"name": (1, 2)}),
+    "a deep list": lambda name: ToolCall(name, {"name": nested(300)}),
+    "a list just too deep for a record": lambda name: ToolCall(name, {"name": nested(250)}),
+    "numpy's number": lambda name: ToolCall(name, {"page": np.int64(3)}),
+    "an endless answer": lambda name: finish_call(math.inf),
+    "a tuple as answer": lambda name: finish_call(("a", "b")),
+    "minus zero": lambda name: finish_call(-0.0),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_is_called_is_recorded_valid_and_not_our_failure(odd: str, tmp_path: Path) -> None:
+    """The agent's mistake is in its record, which is replayed to the same end."""
+    pack = replace(PACK, tasks=PACK.tasks[:2])
+    summary = rollout(Plan(pack, (lambda tasks: Caller(ODD[odd]),)), tmp_path)
+    assert summary == Summary(before=0, added=2, failures=0, skipped=0)
+    with Stored(tmp_path) as run:
+        assert [(row.valid, row.verdict) for row in run.rows()] == [(True, "")] * 2
+
+
+def test_one_agent_twice_is_refused(tmp_path: Path) -> None:
+    """Each of its episodes would be played twice and kept once."""
+    with pytest.raises(RunError, match="the agent finish is given more than once"):
+        rollout(Plan(PACK, (scripted("finish"), scripted("finish"))), tmp_path)
+
+
+def test_other_code_is_another_run(tmp_path: Path) -> None:
+    """What played the first half does not have to play the second as well."""
+    one = Plan(replace(PACK, tasks=PACK.tasks[:1]), (scripted("finish"),))
+    rollout(one, tmp_path)
+    with Stored(tmp_path) as run:
+        assert {"synthtools", "apsw", "code"} <= run.settings["versions"].keys()
+        code = run.settings["versions"]["code"]
+    database = apsw.Connection(str(tmp_path / "run.db"))
+    database.execute("UPDATE setting SET value = replace(value, ?, 'another') WHERE name = 'versions'", (code,))
+    database.close()
+    with pytest.raises(RunError, match="made with versions"):
+        rollout(one, tmp_path)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_budget_is_of_the_whole_rollout(workers: int, tmp_path: Path) -> None:
+    """Spent, nothing is played when resumed; with more, so many more."""
+    total = len(PACK.tasks)
+    first = rollout(Plan(PACK, (costly(8),)), tmp_path, workers=workers)
+    assert (first.added, first.skipped) == (8, total - 8)
+    again = rollout(Plan(PACK, (costly(8),)), tmp_path, workers=workers)
+    assert (again.before, again.added, again.skipped) == (8, 0, total - 8)
+    more = rollout(Plan(PACK, (costly(12),)), tmp_path, workers=workers)
+    assert (more.before, more.added) == (8, 4)
+
+
+def test_a_worker_that_dies_hands_on_what_it_has_spent(tmp_path: Path) -> None:
+    """Its successor has what is left of its share, not a whole one: five for each of two, four of them spent when one dies."""
+    fifth = [task.id for task in PACK.tasks if task.domain == PACK.tasks[0].domain][4]
+    summary = rollout(Plan(PACK, (costly(10, fifth),)), tmp_path, workers=2)
+    assert summary.failures > 0
+    assert summary.added == 10

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.budget import Spent
+from agents.lock import Locked
 from agents.run import Failure, Row, Run, RunError, Stored, claim
 
 SETTINGS = {"pack": "p", "seed": 1}
@@ -52,9 +54,7 @@ def test_other_settings_are_refused_in_one_line(tmp_path: Path) -> None:
     Run(tmp_path, SETTINGS, AGENTS).close()
     with pytest.raises(RunError) as caught:
         Run(tmp_path, {"pack": "p", "seed": 2}, AGENTS)
-    assert str(caught.value) == (
-        f"{tmp_path}: this run was made with seed = 1, not 2; give the same settings to go on with it, or another --out"
-    )
+    assert str(caught.value) == (f"{tmp_path}: this run was made with seed = 1, not 2; give the same settings to go on with it, or another --out")
 
 
 def test_a_lost_episode_is_made_up_for_by_its_trajectory(tmp_path: Path) -> None:
@@ -78,6 +78,26 @@ def test_two_writers_at_once_are_refused(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "another process is writing to this run" in done.stderr
+
+
+def test_a_second_writer_in_one_process_takes_the_lock_from_nobody(tmp_path: Path) -> None:
+    """It is refused, and its end leaves the first one's lock in place."""
+    with Run(tmp_path, SETTINGS, AGENTS):
+        for _ in range(2):
+            with pytest.raises(Locked, match="another process is writing to this run"):
+                Run(tmp_path, SETTINGS, AGENTS)
+    Run(tmp_path, SETTINGS, AGENTS).close()
+
+
+def test_what_was_spent_adds_up(tmp_path: Path) -> None:
+    """Over batches and over resumptions, whether or not an episode came of it."""
+    for _ in range(2):
+        with Run(tmp_path, SETTINGS, AGENTS) as run:
+            run.spend({"solution": Spent(10, 0.5)})
+            run.spend({"solution": Spent(5, 0.25), "random": Spent(1)})
+            run.spend({})
+    with Run(tmp_path, SETTINGS, AGENTS) as run:
+        assert run.spent() == {"solution": Spent(30, 1.5), "random": Spent(2)}
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
@@ -117,11 +137,16 @@ input()
 
 def test_a_claim_holds_for_equal_settings_only(tmp_path: Path) -> None:
     """The first command decides; a folder with other things in it is left alone."""
-    claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 5})
-    claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 5})
+    for _ in range(2):
+        with claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 5}), pytest.raises(Locked, match="another process is writing"):
+            claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 5})
     with pytest.raises(RunError, match="made with tasks_per_domain = 5, not 6"):
         claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 6})
+    (tmp_path / "new" / "run.json").write_text("[")
+    with pytest.raises(RunError, match="run.json: cannot be read"):
+        claim(tmp_path / "new", {"seed": 1})
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(RunError, match="is not empty"):
         claim(tmp_path, {"seed": 1})
+    assert not (tmp_path / "run.lock").exists()
     assert replace(row(0), success=False).key == row(0).key

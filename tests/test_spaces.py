@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 
 from envs import CallSpace, UnicodeSpace
-from envs.spaces import as_call, draw_value
+from envs.action import as_call
+from envs.spaces import draw_value
 from playing import DOMAINS, make_env
 from synthtools.tool import ToolCall
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -129,3 +130,51 @@ def test_what_is_no_task_is_refused(text: str) -> None:
     """Nothing half-read comes back."""
     with pytest.raises((ValueError, KeyError, TypeError)):
         task_from_json(text)
+
+
+ESCAPES = [
+    "1); ATTACH '/tmp/nowhere.db' AS a; CREATE TABLE a.t(x); SELECT ('x'",
+    "1); VACUUM INTO '/tmp/nowhere.db'; SELECT ('x'",
+    "date('now')",
+    "random()",
+    "(SELECT name FROM sqlite_schema)",
+    "(SELECT COUNT(*) FROM pragma_database_list)",
+    "1), (2",
+    "",
+]
+
+
+@pytest.mark.parametrize("sql", ESCAPES)
+def test_a_derivation_is_one_expression_over_what_is_given(sql: str) -> None:
+    """Anything else is refused where a task is read, and has no value where it is not read from anywhere."""
+    with pytest.raises(LookupError):
+        resolve(SolutionStep("x", {"a": Derived(sql, {})}), RESULTS)
+    task = replace(TASK, solution=(SolutionStep("x", {"a": Derived(sql, {})}),))
+    with pytest.raises(ValueError, match=r"\S"):
+        task_from_json(task_to_json(task))
+    assert not Path("/tmp/nowhere.db").exists()
+
+
+ENDLESS = "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c)"
+VALUELESS = [
+    (ENDLESS, {}),
+    (":a + 1", {}),
+    (":a", {"a": {"x": 1}}),
+    (":a", {"a": 2**70}),
+    (":a", {"a": "\ud800"}),
+    ("x'ff'", {}),
+    ("CAST(x'ff' AS TEXT)", {}),
+    ("json_extract(:a, '$.b')", {"a": "no json"}),
+]
+
+
+@pytest.mark.parametrize(("sql", "uses"), VALUELESS)
+def test_a_derivation_without_a_value_is_a_lookup_error(sql: str, uses: dict[str, Any]) -> None:
+    """Also one that would never end."""
+    with pytest.raises(LookupError):
+        resolve(SolutionStep("x", {"a": Derived(sql, uses)}), RESULTS)
+
+
+def test_the_clock_of_derivations_stands_still() -> None:
+    """Even where the word is not seen."""
+    assert resolve(SolutionStep("x", {"a": Derived("date(:a)", {"a": "now"})}), []).arguments == {"a": "2024-07-27"}

@@ -189,7 +189,26 @@ def test_numbers_must_agree() -> None:
     with pytest.raises(ValueError, match="3 seeds for 2"):
         envs.reset(seed=[1, 2, 3])
     envs.reset(seed=[1, None])
-    with pytest.raises(ValueError, match="shorter"):
-        envs.step([ToolCall("x", {})])
+    for actions in ([ToolCall("x", {})], [ToolCall("x", {})] * 3):
+        with pytest.raises(ValueError, match=f"{len(actions)} actions for 2"):
+            envs.step(actions)
+    assert [len(env.calls) for env in envs.envs] == [0, 0]
     with pytest.raises(ValueError, match="num_envs"):
         ToolVectorEnv(make_env(DOMAINS[0]), 0)
+
+
+def test_forks_of_a_seeded_environment_do_not_run_in_lockstep() -> None:
+    """Each draws its own episodes and samples its own calls, and the one seed decides them all."""
+
+    def drawn() -> tuple[list[str], list[ToolCall]]:
+        env = make_env(DOMAINS[0])
+        env.reset(seed=3)
+        env.action_space.seed(4)
+        envs = ToolVectorEnv(env, 4)
+        _, infos = envs.reset()
+        return list(infos["task_id"]), list(envs.action_space.sample())
+
+    tasks, calls = drawn()
+    assert len(set(tasks)) > 1
+    assert len({str(call) for call in calls}) > 1
+    assert drawn() == (tasks, calls)

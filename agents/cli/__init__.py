@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import Annotated, cast
 
 import typer
 
@@ -12,6 +13,13 @@ from agents.cli import audit, catalog, export, generate, image, rollout, run, ta
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
+_INTERRUPTED = 130
+_RESUMED = ("run", "rollout")
+"""The commands that go on where they were."""
+_DISK = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EBUSY}
+)
+"""What a disk says when it is full, broken or closed to us."""
 
 app = typer.Typer(
     name="synthtools",
@@ -31,6 +39,23 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "validate": validate.validate,
     "export": export.export,
 }
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from synthtools.pack import versions
+
+        sys.stdout.write(f"synthtools {versions()['synthtools']}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")] = False,
+) -> None:
+    """Grow worlds of synthetic tools, prove tasks in them, let agents act, and keep what is true."""
+
+
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(image.image, name="image")
@@ -46,28 +71,55 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         status = typer.main.get_command(app).main(args=list(arguments), prog_name="synthtools", standalone_mode=False)
     except _UsageError as error:
-        return _complain(
-            f"{cast(typer.BadParameter, error).format_message()} (`synthtools --help` and `synthtools COMMAND --help` show what there is)",
-            2,
-        )
+        return _misused(cast(typer.BadParameter, error))
     except _user_errors() as error:
         return _complain(str(error), 2)
     except Failed as error:
         return _complain(str(error), 1)
+    except _disk_errors() as error:
+        return _disk(error)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted; the same command goes on from here", 130)
+        status = _INTERRUPTED
+    if status == _INTERRUPTED:  # some versions of Typer answer Ctrl-C with this themselves
+        return _complain("interrupted" + ("; the same command goes on from here" if arguments[0] in _RESUMED else ""), status)
     return status if isinstance(status, int) else 0
+
+
+def _misused(error: typer.BadParameter) -> int:
+    """Print the help of a command that was given nothing, or say what is wrong with what it was given."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(error.format_message() + "\n")
+        return 0
+    return _complain(f"{error.format_message()} (`synthtools --help` and `synthtools COMMAND --help` show what there is)", 2)
+
+
+def _disk(error: Exception) -> int:
+    """Say in one line what the disk did not do; any other error of the system is a fault to see whole."""
+    if isinstance(error, OSError):
+        if error.errno not in _DISK:
+            raise error
+        return _complain(f"{error.filename or 'the disk'}: {error.strerror}; nothing is left half-written, so make room or give another --out", 1)
+    return _complain(f"run.db: {error}; what was stored before is safe, so make room and give the same command again", 1)
+
+
+def _disk_errors() -> tuple[type[Exception], ...]:
+    import apsw
+
+    return (OSError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
+    from agents.lock import Locked
     from agents.run import RunError
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
+    from synthtools.load import UnknownDomain
     from synthtools.pack import PackError
     from synthtools.sandbox.engine import EngineError
+    from synthtools.toolkit.fault import ToolkitError
 
-    return (BadInput, BlueprintError, EngineError, PackError, RunError, Untrusted)
+    return (BadInput, BlueprintError, EngineError, Locked, PackError, RunError, ToolkitError, UnknownDomain, Untrusted)
 
 
 def _complain(message: str, status: int) -> int:

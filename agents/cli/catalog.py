@@ -25,10 +25,10 @@ def catalog(
         tools = sum(len(subdomain["tools"]) for subdomain in subdomains)
         print_json({"fields": len(entries), "subdomains": len(subdomains), "tools": tools, "tree": entries})
         return
-    for field in entries:
-        rows = [[part["name"], part["about"], len(part["tools"]), len(part["workflows"]), len(part["policies"])] for part in field["subdomains"]]
-        print_table(f"{field['field']} ({field['split']})", ("subdomain", "about", "tools", "workflows", "policies"), rows)
-    print_line("Make one: gymnasium.make('synthtools/<Subdomain>-v0').  Write your own: synthtools catalog --schema > blueprint.schema.json")
+    rows = [[part["name"], field["field"], field["split"], len(part["tools"])] for field in entries for part in field["subdomains"]]
+    print_table("The catalogue", ("subdomain", "field", "split", "tools"), rows)
+    print_line("Make one:        gymnasium.make('synthtools/MarinaBerths-v0')")
+    print_line("Write your own:  synthtools catalog --schema > blueprint.schema.json")
 
 
 def tree() -> list[dict[str, Any]]:

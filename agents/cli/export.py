@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import BadInput, Json, print_json, print_line
+from agents.cli.output import BadInput, Failed, Json, make_folder, print_json, print_line
 
 if TYPE_CHECKING:
     from agents.dataset import Exported
@@ -23,12 +23,27 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write conversations for TRL (train.jsonl, train.parquet) and OpenAI fine-tuning (openai.jsonl)."""
-    folder = out or run / "export"
-    exported = write_export(run, pack_of(run), folder, everything=everything)
+    folder, pack = out or run / "export", pack_of(run)
+    trajectories(run)
+    make_folder(folder)
+    exported = write_export(run, pack, folder, everything=everything)
     if as_json:
         print_json({"out": str(folder), "rows": exported.rows, "files": dict(exported.files)})
-        return
-    print_line(f"{exported.rows:,} trajectories in {folder}: {', '.join(exported.files)}")
+    else:
+        print_line(f"{exported.rows:,} trajectories in {folder}: {', '.join(exported.files)}")
+    if not exported.rows:
+        raise Failed(f"{run}: no trajectory is valid, successful and of the train split; --all exports every one, labelled")
+
+
+def trajectories(run: Path) -> int:
+    """How many trajectories a run holds; Failed where there are none."""
+    from agents.run import Stored
+
+    with Stored(run) as stored:
+        count: int = stored.table("SELECT COUNT(*) FROM trajectory")[0][0]
+    if not count:
+        raise Failed(f"{run}: holds no trajectory yet; the command that made it goes on with it")
+    return count
 
 
 def write_export(run: Path, pack: Pack, folder: Path, *, everything: bool = False) -> Exported:
@@ -40,7 +55,7 @@ def write_export(run: Path, pack: Pack, folder: Path, *, everything: bool = Fals
         return write(stored, pack, folder, everything=everything)
 
 
-def pack_of(run: Path) -> Pack:
+def pack_of(run: Path, *, trust: bool = False) -> Pack:
     """The pack that lies in a run's folder."""
     from synthtools.pack import load_pack
 
@@ -49,4 +64,4 @@ def pack_of(run: Path) -> Pack:
     folder = run / "pack"
     if not folder.is_dir():
         raise BadInput(f"{folder}: the run's pack is gone, and without it there is nothing to say what agents were asked")
-    return load_pack(folder)
+    return load_pack(folder, trust=trust)

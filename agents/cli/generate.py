@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import BadInput, Json, Out, Seed, Workers, print_json, print_line, progress, worker_count
-from agents.cli.tasks import dropped, print_pack
+from agents.cli.output import (
+    BadInput,
+    Failed,
+    Json,
+    Out,
+    Seed,
+    Trust,
+    Workers,
+    make_folder,
+    print_json,
+    print_line,
+    program,
+    progress,
+    worker_count,
+)
+from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
+    from synthtools.domain import Domain
+    from synthtools.generate import GeneratedPack
     from synthtools.pack import Pack
 
 TasksPerDomain = Annotated[int | None, typer.Option("--tasks-per-domain", min=1, help="Proven tasks of each domain; a good default if not given.")]
 
 
-Names = Annotated[list[str] | None, typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own; the whole catalogue if none.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own, or one toolkit's file; the whole catalogue if none."),
+]
+TaskFile = Annotated[
+    Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")
+]
 
 
 def generate(
@@ -27,30 +51,77 @@ def generate(
     seed: Seed = 0,
     tasks_per_domain: TasksPerDomain = None,
     workers: Workers = 0,
+    tasks: TaskFile = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Generate tasks by execution, prove each, and write them with their domains as a pack."""
-    if out.exists() and any(out.iterdir()):
+    from synthtools.generate import TASKS_PER_DOMAIN
+    from synthtools.load import is_toolkit
+
+    own = bool(names) and any(map(is_toolkit, names or ()))
+    sources = {} if own else sources_of(names)
+    if out.is_dir() and any(out.iterdir()):
         raise BadInput(f"{out}: is not empty; give a new folder as --out")
-    pack = make_pack(out, names or [], tasks_per_domain, seed, workers)
+    if own:
+        made = toolkit_tasks(list(names or ()), tasks, trust=trust)
+        make_folder(out)
+        pack = _written(out, made, seed)
+    else:
+        make_folder(out)
+        pack = make_pack(out, list(sources), tasks_per_domain, seed, workers)
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
-        return
-    print_pack(pack)
-    print_line(f"Wrote {out}.  Next: synthtools rollout {out} --out runs/first")
+    else:
+        print_made(pack, tasks_per_domain or TASKS_PER_DOMAIN)
+        print_line(f"\nWrote {out}.  Next: {program()} rollout {out} --out runs/first")
+    refuse_empty(pack)
 
 
-def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
-    """Generate and write a pack: the folder is there whole, or not at all. Its tasks are as they would be read from there."""
+def toolkit_tasks(names: list[str], tasks: Path | None, *, trust: bool) -> GeneratedPack:
+    """The proven tasks written for a toolkit; a line on stderr for each that a gate turns away."""
+    from synthtools.generate import GeneratedPack
+    from synthtools.load import load_domain
+    from synthtools.toolkit.collect import proven_tasks, tasks_beside
+
+    if len(names) != 1:
+        raise BadInput(f"{names[0]}: give one toolkit, and nothing else with it")
+    domain = load_domain(names[0], trust=trust)
+    proven = proven_tasks(tasks, domain) if tasks is not None else tasks_beside(names[0], domain)
+    dropped: dict[str, dict[str, int]] = {}
+    for name, gate in proven.dropped.items():
+        typer.echo(f"{domain.name}/{name}: turned away by {gate}", err=True)
+        kinds = dropped.setdefault(gate, {})
+        kinds[proven.kinds[name]] = kinds.get(proven.kinds[name], 0) + 1
+    if not proven.tasks:
+        raise Failed(f"{tasks or names[0]}: no task passes its gates")
+    return GeneratedPack({domain.name: domain}, proven.tasks, dropped, {})
+
+
+def refuse_empty(pack: Pack) -> None:
+    """Failed where no task at all was proven."""
+    if not pack.tasks:
+        raise Failed("no task could be proven; ask for more with --tasks-per-domain, in a new folder")
+
+
+def sources_of(names: Sequence[str] | None) -> dict[str, Domain]:
+    """Name or file → its domain, all of them loaded; UnknownDomain, BlueprintError or BadInput where one cannot be taken."""
     from synthtools.catalog import catalog
-    from synthtools.codec import task_from_json, task_to_json
-    from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
-    from synthtools.pack import save_pack
+    from synthtools.load import load_domain
 
-    sources = names or list(catalog())
-    strangers = [name for name in sources if name not in catalog() and not Path(name).is_file()]
-    if strangers:
-        raise BadInput(f"{strangers[0]}: is no subdomain of the catalogue (`synthtools catalog` lists them) and no file")
+    sources: dict[str, Domain] = {}
+    for name in names or catalog():
+        domain = load_domain(name)
+        if domain.name in (other.name for other in sources.values()):
+            raise BadInput(f"{name}: a second source of {domain.name}; give each subdomain once")
+        sources[name] = domain
+    return sources
+
+
+def make_pack(out: Path, sources: Sequence[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
+    """Generate and write a pack: the folder is there whole, or not at all. Its tasks are as they would be read from there."""
+    from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
+
     each = tasks_per_domain or TASKS_PER_DOMAIN
     with progress("tasks") as update:
         told = 0
@@ -62,9 +133,29 @@ def make_pack(out: Path, names: list[str], tasks_per_domain: int | None, seed: i
 
         update(0, each * len(sources))
         made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), progress=tell)
-    part = out.parent / f".{out.name}.{os.getpid()}"
-    pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
-    if out.is_dir():
-        out.rmdir()
-    part.rename(out)
+    return _written(out, made, seed)
+
+
+def _written(out: Path, made: GeneratedPack, seed: int) -> Pack:
+    """Write a pack under another name, then give it its own; gives it as it would be read back."""
+    from synthtools.codec import task_from_json, task_to_json
+    from synthtools.pack import save_pack
+    from synthtools.replacing import new_part
+
+    part = new_part(out)
+    try:
+        pack = save_pack(part, made.domains, made.tasks, dropped=made.dropped, seed=seed)
+        put(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return replace(pack, tasks=tuple(task_from_json(task_to_json(task)) for task in pack.tasks))
+
+
+def put(part: Path, out: Path) -> None:
+    """Give a finished folder its name; BadInput where something has come there meanwhile."""
+    try:
+        part.rename(out)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise BadInput(f"{out}: another process has made it meanwhile; give a new folder as --out") from None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.agent import SCRIPTED, Maker, scripted
-from agents.chat import PROMPT, Budget, Endpoint, Sampling, chat
+from agents.budget import Budget
+from agents.chat import PROMPT, Endpoint, Sampling, chat
 from agents.cli.output import BadInput
 
 if TYPE_CHECKING:
@@ -37,35 +39,42 @@ class ChatFile(BaseModel):
     seconds: Annotated[float, Field(gt=0)] = 120.0
     retries: Annotated[int, Field(ge=0)] = 5
     budget_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Of all processes together, as is the money."""
+    """Of the whole rollout, in all its processes and however often it is resumed, as is the money."""
     budget_money: Annotated[float, Field(gt=0)] | None = None
     prompt_price: Price = 0.0
     """Per million tokens, as is the other."""
     completion_price: Price = 0.0
 
-    def maker(self, workers: int) -> Maker:
-        """The agent's maker; each of the processes gets its share of the budget."""
+    def maker(self) -> Maker:
+        """The agent's maker."""
         return chat(
             Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel),
             Endpoint(self.url, self.key_variable, self.seconds, self.retries),
-            Budget(
-                None if self.budget_tokens is None else -(-self.budget_tokens // workers),
-                None if self.budget_money is None else self.budget_money / workers,
-                self.prompt_price,
-                self.completion_price,
-            ),
+            Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price),
         )
 
 
-def make_maker(spec: str, workers: int) -> Maker:
+def make_maker(spec: str) -> Maker:
     """The maker that a value of `--agent` means."""
     if spec in SCRIPTED:
         return scripted(spec)
     if spec.endswith((".yaml", ".yml")):
-        return _chat_file(Path(spec)).maker(workers)
+        settings = _chat_file(Path(spec))
+        refuse_unusable(Path(spec), settings)
+        return settings.maker()
     if ":" in spec:
         return _own(*spec.split(":", 1))
     raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, a chat model's settings file (.yaml), or module:maker")
+
+
+def refuse_unusable(path: Path, settings: ChatFile) -> None:
+    """BadInput where a chat model cannot be asked at all: the package is missing, or the key."""
+    try:
+        importlib.import_module("openai")
+    except ImportError as error:
+        raise BadInput(f'{path}: a chat model needs the openai package ({error}): pip install "synthtools[openai]"') from None
+    if not settings.url and not os.environ.get(settings.key_variable):
+        raise BadInput(f"{path}: the environment variable {settings.key_variable} holds no key; set it, or give the `url` of an endpoint")
 
 
 def _chat_file(path: Path) -> ChatFile:

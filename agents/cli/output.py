@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +17,7 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything that is drawn comes from it.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run a toolkit's Python in this process, and not in a container.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each core. The results do not depend on it.")]
 Backend = Annotated[
     Literal["local", "docker"] | None,
@@ -21,12 +26,31 @@ Backend = Annotated[
 Out = Annotated[Path, typer.Option("--out", file_okay=False, help="The folder to write.")]
 
 
+EVERY = 10.0
+"""Seconds between two lines of progress where stderr is no terminal."""
+
+
 class BadInput(ValueError):
     """What was asked cannot be done with what was given; the message names the mend."""
 
 
 class Failed(Exception):
     """What was asked was tried and did not come out well."""
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder that `--out` names; BadInput where nothing can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out) as file:
+            file.write(b"\0")
+    except OSError as error:
+        raise BadInput(f"--out {out}: cannot be written ({error.strerror}); give a folder in a place that is yours and has room") from None
+
+
+def program() -> str:
+    """This command, as it can be typed here."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "synthtools" and shutil.which("synthtools") is None else "synthtools"
 
 
 def print_json(data: Mapping[str, Any]) -> None:
@@ -55,6 +79,19 @@ def print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def print_part(label: str, text: str, indent: int = 12) -> None:
+    """A label and a paragraph beside it, as wide as the terminal but no wider than is read with ease."""
+    width = min(100, shutil.get_terminal_size().columns)
+    body = textwrap.wrap(text, max(20, width - indent), break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(body):
+        print_line(f"{label if number == 0 else '':<{indent}}{line}")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 domain`, `2 domains`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def share(part: int, whole: int) -> str:
     """A percentage for people; a dash when there is nothing to divide by."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
@@ -63,6 +100,29 @@ def share(part: int, whole: int) -> str:
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with rate and time left on stderr; the block calls it with (done, in all). It starts no thread, so that processes may fork."""
+    if sys.stderr.isatty():
+        with _bar(label) as update:
+            yield update
+    else:
+        yield _plain(label)
+
+
+def _plain(label: str) -> Callable[[int, int], None]:
+    """A line every `EVERY` seconds, for logs; and one at the end of what took longer."""
+    begun = told = time.monotonic()
+
+    def update(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= EVERY or (done == total and told > begun):
+            sys.stderr.write(f"{label}: {done:,} of {total:,} after {now - begun:.0f} s, {done / (now - begun):,.1f}/s\n")
+            told = now
+
+    return update
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -84,8 +144,6 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 def worker_count(workers: int) -> int:
     """The number of processes that `--workers` asks for."""
-    import os
-
     return workers or len(os.sched_getaffinity(0))
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import Backend, BadInput, Failed, Json, Out, Seed, Workers, print_json, progress, worker_count
+from agents.cli.output import (
+    Backend,
+    BadInput,
+    Failed,
+    Json,
+    Out,
+    Seed,
+    Trust,
+    Workers,
+    counted,
+    make_folder,
+    print_json,
+    progress,
+    worker_count,
+)
 from agents.cli.results import print_results, results_json
 
 if TYPE_CHECKING:
     from agents.rollout import Plan, Summary
     from agents.summary import Results
+    from synthtools.pack import Pack
 
 MANIFEST = "manifest.json"
 """The file that makes a folder a pack."""
@@ -32,16 +46,20 @@ def rollout(
     seed: Seed = 0,
     workers: Workers = 0,
     backend: Backend = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Roll out agents over a pack; the same command goes on with a run that was stopped."""
     from agents.agent import SCRIPTED
     from agents.cli.maker import make_maker
+    from agents.lock import lock
     from agents.rollout import Plan
-    from synthtools.pack import load_pack
 
-    makers = tuple(make_maker(spec, worker_count(workers)) for spec in agent or SCRIPTED)
-    summary, figures = roll(Plan(load_pack(adopt_pack(pack, out)), makers, trials, seed, backend=backend), out, workers)
+    makers = tuple(make_maker(spec) for spec in agent or SCRIPTED)
+    source = find_pack(pack)
+    make_folder(out)
+    with lock(out) as held:
+        summary, figures = roll(Plan(adopt_pack(source, out, trust=trust), makers, trials, seed, backend=backend), out, workers, held)
     if as_json:
         print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
     else:
@@ -49,41 +67,59 @@ def rollout(
     complain(summary, out)
 
 
-def roll(plan: Plan, out: Path, workers: int) -> tuple[Summary, Results]:
-    """Roll out with a bar on stderr, and count."""
+def roll(plan: Plan, out: Path, workers: int, held: IO[bytes]) -> tuple[Summary, Results]:
+    """Roll out with a bar on stderr in a folder whose lock is held, and count."""
     from agents.rollout import rollout as roll_out
     from agents.run import Stored
     from agents.summary import results
 
     with progress("rollouts") as update:
-        summary = roll_out(plan, out, workers=worker_count(workers), progress=update)
+        summary = roll_out(plan, out, workers=worker_count(workers), progress=update, held=held)
     with Stored(out) as run:
         return summary, results(run)
 
 
 def complain(summary: Summary, out: Path) -> None:
-    """Fail when episodes were lost or not begun."""
+    """Fail when episodes were lost or not begun, and say what was most often the reason."""
+    from agents.player import GIVE_UP
+    from agents.run import Stored
+
     if summary.failures:
-        raise Failed(
-            f"{summary.failures} episodes failed on our side and have no trajectory; table `failure` of {out / 'run.db'} says why, "
-            "and the same command tries them again"
-        )
+        with Stored(out) as run:
+            reason, times = run.lost_most_by()
+        lost = f"{counted(summary.failures, 'episode')} broke off and left no trajectory, {times:,} of them by {reason}"
+        rest = f"; {counted(summary.unbegun, 'episode')} not begun after {GIVE_UP} such in a row" if summary.unbegun else ""
+        raise Failed(f"{lost}{rest}; the same command goes on from here once that is mended")
     if summary.skipped:
         raise Failed(f"the budget is spent: {summary.skipped} episodes were not begun; the same command with more goes on from here")
 
 
-def adopt_pack(pack: Path, out: Path) -> Path:
-    """The run folder's own copy of the pack, made whole or not at all; BadInput when it has one of another pack."""
+def find_pack(pack: Path) -> Path:
+    """The folder with the manifest; BadInput where there is none."""
     source = pack if (pack / MANIFEST).is_file() else pack / "pack"
-    own = out / "pack"
     if not (source / MANIFEST).is_file():
         raise BadInput(f"{pack}: no pack here; write one with `synthtools generate --out {pack}`")
+    return source
+
+
+def adopt_pack(source: Path, out: Path, *, trust: bool = False) -> Pack:
+    """The pack, of which the run folder (whose lock is held) gets its own copy, whole or not at all; BadInput when it has one of another."""
+    from synthtools.pack import load_pack
+    from synthtools.replacing import new_part
+
+    own = out / "pack"
     if (own / MANIFEST).is_file():
         if (own / MANIFEST).read_bytes() != (source / MANIFEST).read_bytes():
-            raise BadInput(f"{out}: this run was made with another pack than {pack}; give that one to go on with it, or another --out")
-        return own
-    out.mkdir(parents=True, exist_ok=True)
-    part = out / f".pack.{os.getpid()}"
-    shutil.copytree(source, part)
-    part.rename(own)
-    return own
+            raise BadInput(f"{out}: this run was made with another pack than {source}; give that one to go on with it, or another --out")
+        return load_pack(own, trust=trust)
+    pack = load_pack(source, trust=trust)
+    part = new_part(own)
+    try:
+        for file in (path for path in source.rglob("*") if path.is_file()):
+            target = part / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        part.rename(own)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return pack

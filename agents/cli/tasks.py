@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.output import BadInput, Json, print_json, print_line, print_table, share
+from agents.cli.output import BadInput, Json, counted, print_json, print_line, print_part, print_table, share
+from agents.cli.reasons import dropped_by_words
 from agents.cli.rollout import PackFolder
 
 if TYPE_CHECKING:
-    from synthtools.goal import Alternative
+    from synthtools.domain import Domain
     from synthtools.pack import Pack
     from synthtools.task import Task
+
+LARGEST = 3
+"""How many causes, or domains, a summary names."""
 
 
 def tasks(
@@ -23,11 +27,18 @@ def tasks(
     as_json: Json = False,
 ) -> None:
     """Count a pack's tasks by kind, and what was dropped at which gate; or read one."""
+    import orjson
+
+    from synthtools.codec import task_to_json
     from synthtools.pack import load_pack
 
     loaded = load_pack(pack)
     if show:
-        print_task(find_task(loaded, show))
+        task = find_task(loaded, show)
+        if as_json:
+            print_json(orjson.loads(task_to_json(task)))
+        else:
+            print_task(task, loaded.domains[task.domain])
     elif as_json:
         kinds = Counter(task.kind for task in loaded.tasks)
         print_json({"tasks": len(loaded.tasks), "tasks_dropped": dropped(loaded), "kinds": dict(sorted(kinds.items()))})
@@ -39,7 +50,7 @@ def find_task(pack: Pack, name: str) -> Task:
     """The task of this id, or the first whose id begins so."""
     found = [task for task in pack.tasks if task.id.startswith(name)]
     if not found:
-        raise BadInput(f"--show {name}: no such task; ids look like {pack.tasks[0].id}")
+        raise BadInput(f"--show {name}: no such task; {f'ids look like {pack.tasks[0].id}' if pack.tasks else 'the pack holds none'}")
     return next((task for task in found if task.id == name), found[0])
 
 
@@ -62,9 +73,34 @@ def print_pack(pack: Pack) -> None:
         for kind, group in sorted(kinds.items())
     ]
     print_table(f"{len(pack.tasks):,} proven tasks", ("kind", "tasks", "share", "calls", "difficulty"), rows)
-    gates = [[gate, sum(by_kind.values()), _listed(by_kind)] for gate, by_kind in pack.dropped.items()]
-    if gates:
-        print_table("Candidates dropped", ("gate", "tasks", "kinds"), gates)
+    reasons = [[words, by_kind.total(), _listed(by_kind)] for words, by_kind in dropped_by_words(pack.dropped).items()]
+    if reasons:
+        print_table("Candidates turned away", ("because", "tasks", "kinds"), reasons)
+
+
+def print_made(pack: Pack, wanted: int) -> None:
+    """How many tasks there are, where they are fewer than were wanted, and what most candidates were turned away for."""
+    by_domain = Counter(task.domain for task in pack.tasks)
+    fields = {domain.field for domain in pack.domains.values()}
+    tools = sum(len(domain.tools) for domain in pack.domains.values())
+    places = f"{counted(len(pack.domains), 'domain')} of {counted(len(fields), 'field')} with {counted(tools, 'tool')}"
+    print_part("Tasks", f"{len(pack.tasks):,} proven, in {places}.{_short(by_domain, pack.domains, wanted)}")
+    reasons = dropped_by_words(pack.dropped)
+    if not reasons:
+        return
+    total = sum(kinds.total() for kinds in reasons.values())
+    print_part("", f"{counted(total, 'candidate')} turned away{', mostly because' if len(reasons) > LARGEST else ''}:")
+    for words, kinds in list(reasons.items())[:LARGEST]:
+        print_part(f"{kinds.total():>20,}", f"{words}", 22)
+
+
+def _short(by_domain: Mapping[str, int], domains: Iterable[str], wanted: int) -> str:
+    """Which domains gave fewer tasks than were wanted."""
+    short = [f"{name} gave {by_domain[name]}" for name in domains if by_domain[name] < wanted]
+    if not short:
+        return ""
+    more = f", and {counted(len(short) - LARGEST, 'more domain')} gave fewer too" if len(short) > LARGEST else ""
+    return f" {wanted} were wanted of each domain, but {' and '.join(short[:LARGEST])}{more}."
 
 
 def _mean(values: Iterable[int]) -> str:
@@ -81,31 +117,29 @@ def dropped(pack: Pack) -> dict[str, int]:
     return {gate: sum(kinds.values()) for gate, kinds in pack.dropped.items()}
 
 
-def print_task(task: Task) -> None:
+def print_task(task: Task, domain: Domain) -> None:
     """One task, to read."""
+    from envs.transcript import write_goal
+
     print_line(f"task       {task.id}   {task.field}, {task.split}   difficulty {task.difficulty}" + (f"   twin {task.twin}" if task.twin else ""))
     print_line(f"request    {task.request}")
     if task.withheld:
         print_line(f"withheld   {', '.join(task.withheld)}")
-    for step in task.solution:
+    for number, step in enumerate(task.solution):
         arguments = ", ".join(f"{name}={_shown(value)}" for name, value in step.arguments.items())
-        print_line(f"solution   {step.name}({arguments})")
-    for alternative in task.goal.alternatives:
-        for change in alternative.changes:
-            sign = {"insert": "+", "update": "~", "delete": "-"}[change.op]
-            print_line(f"goal       {sign} {change.table} {change.key} {dict(change.after or change.before)}")
-        print_line(f"goal       ends {alternative.outcome}" + (f" about {alternative.about}" if alternative.about else "") + _answer(alternative))
-
-
-def _answer(alternative: Alternative) -> str:
-    return "" if alternative.answer is None else f" answer {alternative.answer.value} ({alternative.answer.type})"
+        print_line(f"{'' if number else 'solution':<11}{number}  {step.name}({arguments})")
+    for number, line in enumerate(write_goal(task, domain)):
+        print_line(f"{'' if number else 'goal':<11}{line}")
 
 
 def _shown(value: Any) -> str:
+    """An argument of a solution: a value, or where it comes from."""
+    import orjson
+
     from synthtools.task import Derived, Ref
 
     if isinstance(value, Ref):
         return f"result {value.step}" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in value.path)
     if isinstance(value, Derived):
         return f"{value.sql} with " + ", ".join(f"{name}={_shown(used)}" for name, used in value.uses.items())
-    return repr(value)
+    return orjson.dumps(value).decode()

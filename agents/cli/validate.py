@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agents.cli.export import RunFolder, pack_of
-from agents.cli.output import Backend, Failed, Json, print_json, print_line, print_table, progress
+from agents.cli.export import RunFolder, pack_of, trajectories
+from agents.cli.output import Backend, Failed, Json, Trust, print_json, print_line, print_table, progress
 
 
-def validate(run: RunFolder, backend: Backend = None, as_json: Json = False) -> None:
+def validate(run: RunFolder, backend: Backend = None, trust: Trust = False, as_json: Json = False) -> None:
     """Replay every stored trajectory: each result, the net change and the reward must come out equal."""
     from agents.run import Stored
     from agents.validate import validate_run
 
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
+    pack, total = pack_of(run, trust=trust), trajectories(run)
     with Stored(run) as stored, progress("replays") as update:
-        total = stored.table("SELECT COUNT(*) FROM trajectory")[0][0]
-        for done, (row, verdict) in enumerate(validate_run(stored, pack_of(run), backend), 1):
+        for done, (row, verdict) in enumerate(validate_run(stored, pack, backend), 1):
             if not verdict.valid:
                 reasons[verdict.reason] += 1
                 examples.setdefault(verdict.reason, f"{row.task} by {row.agent}, trial {row.trial}: {verdict.detail}")

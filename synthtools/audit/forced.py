@@ -92,7 +92,7 @@ class Refusals:
         connection.execute("SAVEPOINT forced")
         world.touched.clear()
         try:
-            with self.probe.recording() as recorded:
+            with self.probe.recording() as recorded, connection.bounded():
                 program.run_effects(connection, scope)
             return self._breaks(seen, program, scope, recorded.changes)
         except CRASHES:

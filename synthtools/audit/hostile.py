@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from synthtools.audit.probe import CRASHES
-from synthtools.backend import LocalBackend, Snapshot
+from synthtools.backend import Backend, LocalBackend, Snapshot
+from synthtools.domain import Domain
 from synthtools.tool import Tool, ToolCall
 
 INVALID = frozenset({"invalid_json", "invalid_arguments", "invalid_argument", "missing_argument", "unexpected_argument", "too_large"})
@@ -174,21 +175,24 @@ def withstand(backend: LocalBackend, tool: Tool, chosen: Sequence[Attack], start
             continue
         if attack.errors and result.error not in attack.errors:
             yield attack.row, f"answered {result.error or 'success'}, where one of {', '.join(sorted(attack.errors))} was due"
+        if result.error == "failed":
+            yield attack.row, "was not guarded against: the tool failed on it"
         if result.error is not None and (backend.world.delta() or backend.world.counters != ids):
             yield attack.row, "failed, and yet changed the world"
         if result.error is None:
             backend.reset(start)
 
 
-def unknown_names(backend: LocalBackend, start: Snapshot) -> Iterator[tuple[str, str]]:
+def unknown_names(backend: Backend, domain: Domain, start: Snapshot) -> Iterator[tuple[str, str]]:
     """(name, what went wrong) for names that are no tool's."""
     backend.reset(start)
-    known = next(iter(backend.domain.tools))
+    before = backend.snapshot()
+    known = next(iter(domain.tools))
     for name in (*NAMES, known.upper(), f" {known}", f"{known}\n"):
         try:
             result = backend.call(ToolCall(name, {}))
         except CRASHES as error:
             yield name[:40], f"raised {type(error).__name__}: {error}"
             continue
-        if result.error != "unknown_tool" or backend.world.delta():
+        if result.error != "unknown_tool" or backend.snapshot() != before:
             yield name[:40], f"answered {result.error or 'success'}"

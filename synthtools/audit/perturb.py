@@ -15,6 +15,7 @@ from synthtools.domain import Column, Domain, Table
 from synthtools.fuzz import is_moment, shifted, slots_of
 from synthtools.invariant import sum_expression
 from synthtools.sample import CallSampler
+from synthtools.setup import SetupError
 from synthtools.sql import examine
 from synthtools.tool import Guard, Tool
 
@@ -45,7 +46,7 @@ class Perturber:
             setup += self._change(*rng.choice(cells[column]), said)
         try:
             backend.reset(replace(start, setup=(*setup, *sums(domain))))
-        except apsw.ConstraintError:
+        except SetupError:
             backend.reset(start)
             return False
         if broken_invariants(self.probe):

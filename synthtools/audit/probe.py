@@ -11,6 +11,7 @@ import orjson
 
 from synthtools.arguments import ArgumentError, ArgumentParser
 from synthtools.backend import LocalBackend, programs
+from synthtools.connection import Connection
 from synthtools.domain import Domain
 from synthtools.execute import ToolProgram
 from synthtools.goal import Changes
@@ -55,7 +56,7 @@ class Probe:
     _parsers: dict[str, ArgumentParser] = field(default_factory=dict)
 
     @property
-    def connection(self) -> apsw.Connection:
+    def connection(self) -> Connection:
         """Of the world as it stands."""
         return self.backend.world.connection
 
@@ -89,7 +90,8 @@ class Probe:
         scope["today"] = scope["now"][:10]
         counters = dict(self.backend.world.counters)
         try:
-            self.program(tool).scope(self.connection, scope)
+            with self.connection.bounded():
+                self.program(tool).scope(self.connection, scope)
         finally:
             self.backend.world.counters = counters
         return scope

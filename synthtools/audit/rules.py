@@ -57,8 +57,8 @@ class Rules:
             return
         if seen.changes:
             yield "frame", f"refused, and yet changed {_summary(seen.changes[0])}"
-        if result.error == "limit":
-            yield "crash", "takes more than a call may take"
+        if result.error in ("limit", "failed"):
+            yield "crash", f"does not come to an end: {result.content}"
         elif result.error == "refused" and result.reason not in seen.tool.errors:
             yield "undocumented", f"refuses with {result.reason!r}, which it does not document: {result.content}"
         elif result.error == "refused":

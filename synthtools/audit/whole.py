@@ -103,7 +103,7 @@ def _chains(survey: Survey) -> None:
 
 def _hostile(survey: Survey) -> None:
     start = survey.start(-1)
-    for name, what in unknown_names(survey.backend, start):
+    for name, what in unknown_names(survey.backend, survey.domain, start):
         survey.found("", "hostile", f"tool name {name!r} {what}", "")
     for number, tool in enumerate(survey.tools):
         survey.backend.reset(start)

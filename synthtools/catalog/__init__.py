@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 HERE = Path(__file__).parent
 SPLITS = ("train", "validation", "test")
 
@@ -39,7 +41,7 @@ def catalog() -> Mapping[str, CatalogEntry]:
     """Every subdomain by name, in order of name."""
     found = {}
     for path in sorted(HERE.glob("*/*.yaml"), key=lambda p: p.stem):
-        match = re.search(r"^field: (.+)$", path.read_text(encoding="utf-8")[:400], re.MULTILINE)
-        field = match.group(1).strip() if match else path.parent.name
+        match = re.search(r"^field *:.*$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        field = str(yaml.safe_load(match.group())["field"]) if match else path.parent.name
         found[path.stem] = CatalogEntry(path.stem, field, splits().get(field, "train"), path)
     return found

@@ -88,7 +88,8 @@ def _change(part: Any, domain: Domain) -> Change:
     match part:
         case {"table": str(name), "op": "insert" | "update" | "delete" as op, "key": str(key), "before": dict(before), "after": dict(after)}:
             table = domain.tables.get(name)
-            if table is not None and before.keys() | after.keys() <= table.columns.keys():
+            known = table is not None and before.keys() | after.keys() <= table.columns.keys()
+            if known or domain.toolkit is not None:  # a toolkit's state may grow tables and columns that no start shows
                 return Change(name, op, key, _cells(before), _cells(after))
     raise Garbled("a change of no known shape")
 

@@ -129,9 +129,11 @@ class _Run:
         if root in ("today", "now"):
             domain = self.builder.domain
             return domain.today if root == "today" else domain.now
+        if root in self.job.skipped:
+            return None
         drawn = self.job.drawn.get(root)
         if drawn is None:
-            return None
+            raise LookupError(f"{self.job.key}: {wanted!r} is neither given, nor an earlier step's result")
         if not drawn.rows:
             return self.values[root]
         if isinstance(drawn.value, list):

@@ -49,6 +49,8 @@ class Job:
     drawn: Mapping[str, Drawn]
     steps: tuple[Step, ...]
     answer: AnswerSpec | None
+    skipped: frozenset[str] = frozenset()
+    """What could have been given and, this time, is not."""
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class Jobs:
             drawn[key] = self._drawn_given(given, value)
         writes = any(not self.domain.tool(step.call).read_only for step in workflow.steps)
         text = self._words(self.rng.choice(workflow.asked_as), drawn, question=not writes)
-        return Job(name, text, drawn, tuple(workflow.steps), workflow.answer)
+        return Job(name, text, drawn, tuple(workflow.steps), workflow.answer, frozenset(workflow.given.keys() - drawn.keys()))
 
     def _phrases(self, tool: Tool, *, clause: bool) -> list[str]:
         entity = self.domain.blueprint.entities.get(tool.origin.entity)

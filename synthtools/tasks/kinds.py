@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import apsw
-
 from synthtools import language as words
 from synthtools.backend import Snapshot
 from synthtools.entity import called
 from synthtools.finish import abilities
 from synthtools.goal import Alternative, Answer
+from synthtools.setup import SetupError
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.conditionals import conditional
 from synthtools.tasks.describe import Description
@@ -96,7 +95,7 @@ def _stand_at(maker: Maker, start: Snapshot) -> None:
     """Reset to a start; a set-up that the database refuses makes no task."""
     try:
         maker.backend.reset(start)
-    except apsw.ConstraintError:
+    except SetupError:
         raise NotBuilt("setup_refused") from None
 
 

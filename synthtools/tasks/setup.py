@@ -53,8 +53,9 @@ def forced_break(backend: LocalBackend, domain: Domain, tool: Tool, arguments: M
     connection.execute("SAVEPOINT forced")
     counters = world.counters.copy()
     try:
-        program.scope(connection, scope)
-        program.run_effects(connection, scope)
+        with connection.bounded():
+            program.scope(connection, scope)
+            program.run_effects(connection, scope)
         return broken(connection, domain, policy, world.changes(), [(tool.key, dict(arguments), "")])
     except apsw.ConstraintError:
         return False

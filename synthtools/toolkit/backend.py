@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,11 @@ from synthtools.toolkit.fault import ToolkitFault
 from synthtools.toolkit.render import render
 from synthtools.toolkit.row import difference
 from synthtools.toolkit.signature import Signature
-from synthtools.toolkit.state import flatten_aliases, freeze, thaw
+from synthtools.toolkit.state import View, flatten_aliases, freeze, quick_json
+from synthtools.toolkit.thaw import thaw
+
+_LOOKS = 8
+"""How often a refusal is looked at closely, where any are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,13 @@ class ToolkitBackend:
         self._log: list[tuple[Signature, bytes]] = []
         """Calls that may have changed something, and succeeded, since `_from`."""
         self._toolkit: Any = None
+        self._known: bytes | None = None
+        """The present state as quick JSON, where it is known."""
         self._changes: Changes | None = None
+        self.watched: Counter[tuple[str, str]] | None = None
+        """Refusals (tool, code) looked at closely; None: none are."""
+        self.partial: set[tuple[str, str]] = set()
+        """Those of them that had changed something, which was put back."""
 
     def reset(self, start: Snapshot) -> None:
         """Begin at a start, or go on from a snapshot. Raises ValueError for another domain's, Unfreezable for state that cannot be kept."""
@@ -59,6 +70,7 @@ class ToolkitBackend:
         self._base, self._start, self._from = base, start, start.delta
         self._log.clear()
         self._toolkit, self._changes = self._thawed(), None
+        self._known = quick_json(vars(self._toolkit))
 
     def _begun(self, world: int) -> Begun:
         frozen = freeze(vars(self._code.begin(world)), self._code.types)
@@ -86,7 +98,7 @@ class ToolkitBackend:
         try:
             content = render(getattr(self._toolkit, call.name)(**values))
         except Refused as refusal:
-            self._undo(signature)
+            self._undo(signature, refusal.code)
             return self._error("refused", refusal.code, refusal.message)
         except (Exception, SystemExit) as error:
             self._undo(signature)
@@ -96,18 +108,32 @@ class ToolkitBackend:
             return self._error("limit", "limit", "The result is too long; ask for less.")
         if not signature.read_only:
             self._log.append((signature, data))
+            self._known = None
         return ToolResult(content.decode())
 
     def _error(self, kind: Any, code: str, message: str) -> ToolResult:
         return ToolResult(self.domain.surface.error_content(code, message), kind, code if kind == "refused" else "")
 
-    def _undo(self, signature: Signature) -> None:
+    def _undo(self, signature: Signature, reason: str = "") -> None:
         """After a call that failed: where it may have changed something, the state before it, by the calls that had succeeded."""
         if signature.read_only:
             return
+        if self._known is not None and quick_json(vars(self._toolkit)) == self._known:
+            return
+        looks = self.watched is not None and (self._known is not None or self.watched[signature.name, reason] < _LOOKS)
+        left = self.state() if looks and reason else b""
         self._toolkit = self._thawed()
-        for done, data in self._log:
-            getattr(self._toolkit, done.name)(**done.values(data))
+        try:
+            for done, data in self._log:
+                getattr(self._toolkit, done.name)(**done.values(data))
+        except (Exception, SystemExit) as error:
+            what = f"the calls that had succeeded cannot be done again, which putting its changes back needs: {described(error)}"
+            raise ToolkitFault(f"{self.domain.name}.{signature.name}", what) from error
+        if left and self.watched is not None:
+            self.watched[signature.name, reason] += 1
+            if left != self.state():
+                self.partial.add((signature.name, reason))
+        self._known = quick_json(vars(self._toolkit))
 
     @property
     def start(self) -> Snapshot:
@@ -129,7 +155,7 @@ class ToolkitBackend:
     def changes(self) -> Changes:
         """The net change since the episode's start, also in a fork."""
         if self._changes is None:
-            self._changes = difference(self._base.plain, flatten_aliases(vars(self._toolkit), self._code.types))
+            self._changes = difference(self._base.plain, vars(self._toolkit), View(self._code.types))
         return self._changes
 
     def close(self) -> None:

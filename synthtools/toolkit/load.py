@@ -25,11 +25,6 @@ KEPT_OUT = ("tasks.yaml", "*_tasks.yaml", "checks.py", "*_checks.py", ".*", "*.p
 """What never belongs to the code: tasks hold solutions, and checks decide; neither goes where the tools run."""
 
 
-def is_toolkit(name: str | Path) -> bool:
-    """Whether a name means a toolkit's file: `my_tools.py`, or `my_tools.py:Shop`."""
-    return _split(name)[0].suffix == ".py"
-
-
 def _split(name: str | Path) -> tuple[Path, str]:
     path, _, kind = str(name).partition(".py:")
     return (Path(f"{path}.py"), kind) if kind else (Path(name), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from synthtools.toolkit.row import Row
 
 SAMPLES = 24
 """Values of a column that are shown as examples; the same rows for all columns of a table."""
+COLUMNS = 100
+"""Columns of a table that are named; others may come and go."""
 _LONGEST = 200
 _GENERATED = re.compile(r"(\D*)(\d{1,18})")
 Tables = Mapping[str, Mapping[str, Row]]
@@ -62,7 +65,10 @@ def survey_tables(worlds: Iterable[Tables]) -> list[SeenTable]:
 
 
 def _names(rows: Mapping[str, Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows.values() for name in row))
+    """The columns that a fiftieth of the rows have, in their order; what is keyed by things of its own has too many to name."""
+    counts = Counter(name for row in rows.values() for name in row)
+    most = {name for name, _ in counts.most_common(COLUMNS)}
+    return [name for name, count in counts.items() if name in most and 50 * count >= len(rows)]
 
 
 def _parent(name: str, keys: Mapping[str, frozenset[str]], owners: Mapping[str, list[str]]) -> str:

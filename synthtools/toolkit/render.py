@@ -14,7 +14,10 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS
 
 def render(value: Any) -> bytes:
     """A value as JSON. Raises TypeError for what is no data."""
-    return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    try:
+        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except TypeError as error:
+        raise error.__cause__ or error from None
 
 
 def _plain(value: Any) -> Any:

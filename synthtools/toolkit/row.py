@@ -11,7 +11,7 @@ import orjson
 from synthtools.goal import Change, Changes
 from synthtools.tool import Scalar
 from synthtools.toolkit import sqlite
-from synthtools.toolkit.state import TAG
+from synthtools.toolkit.state import TAG, View
 
 Row = dict[str, Scalar]
 Raw = Mapping[str, Any]
@@ -27,35 +27,48 @@ def rows(plain: Mapping[str, Any]) -> dict[str, dict[str, Row]]:
     `…_id`, and so is a table of SQLite. Everything else is one row of the table `state`. In a row, nested mappings are dotted columns
     and lists are JSON text; `id` is the key; a value that is absent is null.
     """
-    parts = _split(plain, plain)
-    found = {name: {key: flat(raw, key) for key, raw in after.items()} for name, (_, after) in parts.tables.items()}
+    parts = _split(plain, plain, None)
+    found = {name: {key: flat(raw, key) for key, raw in after.items()} for name, (_, after, _) in parts.tables.items()}
     if parts.after:
         found[parts.cells] = {parts.cells: {"id": parts.cells, **parts.after}}
     return found
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The net change from one state to another, sorted by (table, op, key): do-then-undo is none."""
-    parts = _split(before, after)
-    changes = [change for name, (old, new) in parts.tables.items() for change in _changed(name, old, new)]
+def difference(before: Mapping[str, Any], after: Mapping[str, Any], view: View | None = None) -> Changes:
+    """The net change from one state to another, sorted by (table, op, key): do-then-undo is none.
+
+    `before` is plain, and so is `after` unless a view is given through which it is seen: then only what differs is looked at closely.
+    """
+    parts = _split(before, after, view)
+    changes = [change for name, (old, new, live) in parts.tables.items() for change in _changed(name, old, new, view if live else None)]
     cells = _compared({"id": "", **parts.before}, {"id": "", **parts.after})
     if cells is not None:
         changes.append(Change(parts.cells, "update", parts.cells, *cells))
     return tuple(sorted(changes, key=lambda change: (change.table, change.op, change.key)))
 
 
-def _changed(table: str, old: Raw, new: Raw) -> Iterator[Change]:
+def _changed(table: str, old: Raw, new: Raw, view: View | None) -> Iterator[Change]:
     for key, raw in old.items():
         now = new.get(key, _GONE)
         if now is _GONE:
             yield Change(table, "delete", key, flat(raw, key), {})
         elif now is not raw and now != raw:
-            cells = _compared(flat(raw, key), flat(now, key))
+            cells = _compared(flat(raw, key), flat(_plain(now, view), key))
             if cells is not None:
                 yield Change(table, "update", key, *cells)
     for key, raw in new.items():
         if key not in old:
-            yield Change(table, "insert", key, {}, flat(raw, key))
+            yield Change(table, "insert", key, {}, flat(_plain(raw, view), key))
+
+
+def _plain(value: Any, view: View | None) -> Any:
+    """A part as plain data; what is tagged already came out of the view."""
+    return value if view is None or value is _GONE or (type(value) is dict and TAG in value) else view.deep(value)
+
+
+def _opened(value: Any, view: View | None) -> Any:
+    """A part that is live made plain, itself and its direct parts."""
+    return value if view is None or value is _GONE or (type(value) is dict and TAG in value) else view.shallow(value)
 
 
 def _compared(old: Row, new: Row) -> tuple[Row, Row] | None:
@@ -68,49 +81,62 @@ def _compared(old: Row, new: Row) -> tuple[Row, Row] | None:
 class _Parts:
     """Two states taken apart alike."""
 
+    view: View | None
+    """Through which the state after is seen, where it is live."""
     cells: str
     """Name of the table of what is in no other."""
-    tables: dict[str, tuple[Raw, Raw]] = field(default_factory=dict)
+    tables: dict[str, tuple[Raw, Raw, bool]] = field(default_factory=dict)
     before: Row = field(default_factory=dict)
     after: Row = field(default_factory=dict)
 
 
-def _split(before: Mapping[str, Any], after: Mapping[str, Any]) -> _Parts:
-    parts = _Parts("self" if "state" in before or "state" in after else "state")
-    _space(parts, "", before, after)
+def _split(before: Mapping[str, Any], after: Mapping[str, Any], view: View | None) -> _Parts:
+    parts = _Parts(view, "self" if "state" in before or "state" in after else "state")
+    _space(parts, "", before, after if view is None else view.shallow(dict(after)), live=view is not None)
     return parts
 
 
-def _space(parts: _Parts, path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def _space(parts: _Parts, path: str, before: Mapping[str, Any], after: Mapping[str, Any], *, live: bool) -> None:
     for name in {**before, **after}:
-        _walk(parts, join(path, name), before.get(name, _GONE), after.get(name, _GONE))
+        _walk(parts, join(path, name), before.get(name, _GONE), after.get(name, _GONE), live=live)
 
 
-def _walk(parts: _Parts, path: str, before: Any, after: Any) -> None:
-    """Sort one part of both states into tables and cells; what a part is, the state before says, unless it was empty."""
-    shape, other = _shape(before), _shape(after)
-    shape = other if shape == "nothing" else shape
-    if shape == "table" and other == "space":
-        shape = "table" if all(fields(v) is not None for v in (fields(after) or {}).values()) else "space"
-    elif {shape, other} == {"space", "table"}:
-        shape = "space"
-    elif other not in (shape, "nothing"):
-        shape = "cell"
+def _walk(parts: _Parts, path: str, before: Any, after: Any, *, live: bool) -> None:
+    """Sort one part of both states into tables and cells."""
+    live = live and after is not _GONE and not (type(after) is dict and TAG in after)
+    view, raw = parts.view if live else None, after
+    after = _opened(after, view)
+    if type(after) is dict and TAG in after:
+        live, raw, view = False, after, None
+    shape = _common_shape(before, after, view)
     if shape == "sqlite":
         _databases(parts, path, before, after)
     elif shape == "table":
-        parts.tables[path] = fields(before) or {}, fields(after) or {}
+        parts.tables[path] = fields(before) or {}, fields(after) or {}, live
     elif shape == "list":
-        parts.tables[path] = _listed(before), _listed(after)
+        parts.tables[path] = _listed(before), _listed(after), live
     elif shape == "space":
-        _space(parts, path, fields(before) or {}, fields(after) or {})
+        _space(parts, path, fields(before) or {}, fields(after) or {}, live=live)
     else:
         _cell(parts.before, path, before, empty=shape == "nothing" and before != after)
-        _cell(parts.after, path, after, empty=shape == "nothing" and before != after)
+        _cell(parts.after, path, _plain(raw, view), empty=shape == "nothing" and before != after)
         return
-    if before is _GONE and other == "nothing" or after is _GONE and _shape(before) == "nothing":
+    if (before is _GONE and _shape(after) == "nothing") or (after is _GONE and _shape(before) == "nothing"):
         _cell(parts.before, path, before, empty=True)
         _cell(parts.after, path, after, empty=True)
+
+
+def _common_shape(before: Any, after: Any, view: View | None) -> str:
+    """What a part is, the state before says, unless it was empty; `cell` where both cannot be one thing."""
+    shape, other = _shape(before), _shape(after, view)
+    if shape == "nothing":
+        return other
+    if other in (shape, "nothing"):
+        return shape
+    if {shape, other} == {"table", "space"}:
+        rows = (fields(after) or {}).values()
+        return "table" if shape == "table" and all(type(row) is dict and fields(row) is not None for row in rows) else "space"
+    return "cell"
 
 
 def _cell(row: Row, path: str, value: Any, *, empty: bool) -> None:
@@ -119,13 +145,13 @@ def _cell(row: Row, path: str, value: Any, *, empty: bool) -> None:
 
 
 def _databases(parts: _Parts, path: str, before: Any, after: Any) -> None:
-    old = {} if before is _GONE else sqlite.tables(before["image"])
-    new = {} if after is _GONE else sqlite.tables(after["image"])
+    old = sqlite.tables(before["image"]) if _shape(before) == "sqlite" else {}
+    new = sqlite.tables(after["image"]) if _shape(after) == "sqlite" else {}
     for name in {**old, **new}:
-        parts.tables[join(path, name)] = old.get(name, {}), new.get(name, {})
+        parts.tables[join(path, name)] = old.get(name, {}), new.get(name, {}), False
 
 
-def _shape(value: Any) -> str:
+def _shape(value: Any, view: View | None = None) -> str:
     """`nothing`, `table`, `list`, `space`, `sqlite` or `cell`."""
     if value is _GONE or value == {} or value == []:
         return "nothing"
@@ -140,15 +166,15 @@ def _shape(value: Any) -> str:
         return "nothing"
     if any(type(row) is not dict or fields(row) is None for row in held.values()):
         return "space"
-    return "space" if _holds_tables(held) else "table"
+    return "space" if _holds_tables(held, view) else "table"
 
 
-def _holds_tables(held: Mapping[str, Any]) -> bool:
+def _holds_tables(held: Mapping[str, Any], view: View | None) -> bool:
     """Whether the values are tables rather than rows: they hold only mappings, and share no key."""
     common: set[str] | None = None
     for value in held.values():
-        inner = fields(value) or {}
-        if (TAG in value and value[TAG] == "object") or any(fields(v) is None and not (type(v) is list and _listed(v)) for v in inner.values()):
+        inner = fields(_opened(value, view)) or {}
+        if (TAG in value and value[TAG] == "object") or any(fields(v) is None and not _listed(_opened(v, view)) for v in inner.values()):
             return False
         common = set(inner) if common is None else common & set(inner)
     return not common or len(held) == 1
@@ -177,7 +203,7 @@ def _listed(value: Any) -> Raw:
     first = held[0]
     if first is None:
         return {}
-    name = next((n for n in first if n == "id" or n.endswith("_id")), "")
+    name = next((n for n in first if isinstance(n, str) and (n == "id" or n.endswith("_id"))), "")
     keys = [h.get(name) if h is not None else None for h in held] if name else []
     if not keys or any(type(key) not in (str, int) for key in keys):
         return {}

@@ -132,7 +132,10 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         raise ToolkitError(f"{place}: {name!r} cannot be a tool's name; call it otherwise")
     taken = [p for p in inspect.signature(function).parameters.values()][1:]
     hints = _hints(function, place)
-    fields = {p.name: _field(p, hints, doc, f"{place}: parameter {p.name!r}") for p in taken}
+    try:
+        fields = {p.name: _field(p, hints, doc, f"{place}: parameter {p.name!r}") for p in taken}
+    except (TypeError, AttributeError) as error:
+        raise ToolkitError(f"{place}: its types have no JSON Schema: {error}") from None
     strangers = sorted(set(doc.arguments) - set(fields))
     if strangers:
         raise ToolkitError(f"{place}: `Args:` describes {strangers[0]!r}, which is no parameter")
@@ -174,8 +177,9 @@ def _field(parameter: inspect.Parameter, hints: Mapping[str, Any], doc: Docstrin
     hint = _without_none(hints[parameter.name])
     if hint is not hints[parameter.name] and not optional:
         raise ToolkitError(f"{place}: may be None, so give it a default: `{parameter.name}: … | None = None`")
-    described = Annotated[hint, Field(description=doc.arguments[parameter.name])]
-    return NotRequired[described] if optional else Required[described]
+    annotated: Any = Annotated
+    wrapped: Any = NotRequired if optional else Required
+    return wrapped[annotated[hint, Field(description=doc.arguments[parameter.name])]]
 
 
 def _without_none(hint: Any) -> Any:

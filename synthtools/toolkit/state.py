@@ -1,4 +1,4 @@
-"""The state of a toolkit as data: an instance's attributes frozen to JSON bytes, and thawed again.
+"""The state of a toolkit as data: an instance's attributes frozen to JSON bytes.
 
 Mappings keep the order of their keys, since tools can see it. What JSON lacks is an object with the key `$` that names its kind;
 an object that stands in two places of the state stands there again after thawing, not as a copy.
@@ -7,6 +7,7 @@ an object that stands in two places of the state stands there again after thawin
 from __future__ import annotations
 
 import dataclasses
+import gc
 import random
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -16,11 +17,15 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from synthtools.toolkit.leaf import LEAVES, SCALARS, Scalar
-from synthtools.toolkit.sqlite import CONNECTIONS, freeze_connection, thaw_connection
+from synthtools.toolkit.leaf import LEAVES, SCALARS
+from synthtools.toolkit.sqlite import CONNECTIONS, freeze_connection
 
 TAG = "$"
 """The key that marks what JSON has no word for."""
+_AS_IT_IS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+TAGGED = b'"$":'
+_TEXT = frozenset({str})
+_JSON = frozenset({str, int, float, bool, type(None), dict, list})
 FACTORIES: dict[str, Any] = {"list": list, "dict": dict, "set": set, "int": int, "float": float, "str": str, "bool": bool, "none": None}
 _MAPPINGS: dict[type, str] = {OrderedDict: "ordered", Counter: "counter", defaultdict: "default"}
 
@@ -38,12 +43,64 @@ class Unfreezable(ValueError):
 
 def freeze(attributes: Mapping[str, Any], types: Mapping[str, type]) -> bytes:
     """An instance's attributes as JSON bytes, the same for the same state. Raises Unfreezable."""
+    quick = plain_json(attributes)
+    if quick is not None:
+        return quick
     return dump(_Freezer(types, inline=False).root(attributes))
+
+
+def plain_json(attributes: Mapping[str, Any]) -> bytes | None:
+    """The same at once, where there is nothing but JSON in trees: no other type, nothing in two places, no key `$`. Else None."""
+    level: list[Any] = [attributes if type(attributes) is dict else dict(attributes)]
+    count, seen = 0, set[int]()
+    while level:
+        held = gc.get_referents(*level)
+        kinds = set(map(type, held))
+        if not kinds <= _JSON or (float in kinds and any(type(v) is float and v - v != 0 for v in held)):
+            return None
+        level = [v for v in held if type(v) is dict or type(v) is list]
+        count += len(level)
+        seen.update(map(id, level))
+        if len(seen) != count:
+            return None
+    try:
+        frozen = orjson.dumps(attributes)
+    except TypeError:
+        return None
+    return None if TAGGED in frozen else frozen
+
+
+def quick_json(attributes: Mapping[str, Any]) -> bytes | None:
+    """A state as JSON in a millisecond, to see whether it is as it was; None where it holds what JSON does not."""
+    try:
+        return orjson.dumps(attributes, option=_AS_IT_IS)
+    except TypeError:
+        return None
 
 
 def flatten_aliases(attributes: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
     """The same as plain data, to look at and not to keep: it shares what it can, and repeats what stands in two places."""
     return _Freezer(types, inline=True).root(attributes)
+
+
+class View:
+    """Live state seen as plain data, no more of it than is looked at."""
+
+    def __init__(self, types: Mapping[str, type]) -> None:
+        self._freezer = _Freezer(types, inline=True)
+
+    def shallow(self, value: Any) -> Any:
+        """A value whose own kind is plain, and whose direct parts are JSON or tagged; what is deeper may be live."""
+        if type(value) is dict and TAG not in value and set(map(type, value)) <= _TEXT:
+            odd = {key: self.deep(held) for key, held in value.items() if type(held) not in _JSON or (type(held) is dict and TAG in held)}
+            return {**value, **odd} if odd else value
+        if type(value) is list:
+            return [self.deep(held) if type(held) not in _JSON or (type(held) is dict and TAG in held) else held for held in value]
+        return self.deep(value)
+
+    def deep(self, value: Any) -> Any:
+        """A value as plain data all through. Raises Unfreezable."""
+        return self._freezer.plain(value)
 
 
 def dump(plain: Mapping[str, Any]) -> bytes:
@@ -106,12 +163,12 @@ class _Freezer:
         return self.inline.get(id(value), {TAG: "itself"})
 
     def _dict(self, value: dict[Any, Any]) -> Any:
+        if TAG in value or not set(map(type, value)) <= _TEXT:
+            return {TAG: "map", "items": self._pairs(value)}
         changed: dict[str, Any] = {}
         key = None
         try:
             for key, held in value.items():  # noqa: B007 - named in the error
-                if type(key) is not str or key == TAG:
-                    return {TAG: "map", "items": self._pairs(value)}
                 kind = type(held)
                 if LEAVES.get(kind) is not True:
                     made = self.plain(held)
@@ -191,98 +248,3 @@ class _Freezer:
         if name is None:
             raise Unfreezable(f"is of type {kind.__module__}.{kind.__qualname__}: define the class at the top of a file of the toolkit")
         return name
-
-
-def thaw(frozen: bytes | Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
-    """Attributes of an instance, all of them new. Raises ValueError for bytes that hold no state."""
-    plain = orjson.loads(frozen) if isinstance(frozen, bytes) else frozen
-    if not isinstance(plain, Mapping):
-        raise ValueError("a state is an object of attributes")
-    thawer = _Thawer(types)
-    try:
-        return {name: thawer.value(held) for name, held in plain.items()}
-    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise ValueError(f"no state of this toolkit: {error!r}") from None
-
-
-class _Thawer:
-    """One pass over frozen data, in the order in which it was frozen."""
-
-    def __init__(self, types: Mapping[str, type]) -> None:
-        self.types = types
-        self.made: list[Any] = []
-
-    def value(self, plain: Any) -> Any:
-        kind = type(plain)
-        if kind is dict:
-            if TAG in plain:
-                return self._tagged(plain)
-            out: dict[str, Any] = {}
-            self.made.append(out)
-            for key, held in plain.items():
-                out[key] = held if type(held) in LEAVES else self.value(held)
-            return out
-        if kind is list:
-            items: list[Any] = []
-            self.made.append(items)
-            items.extend([held if type(held) in LEAVES else self.value(held) for held in plain])
-            return items
-        return plain
-
-    def _tagged(self, plain: Mapping[str, Any]) -> Any:
-        tag = plain[TAG]
-        scalar: Scalar | None = Scalar.by_tag(tag)
-        if scalar is not None:
-            return scalar.read(plain["value"])
-        if tag == "same":
-            return self.made[plain["number"]]
-        if tag == "enum":
-            return self.types[plain["type"]][plain["value"]]  # type: ignore[index]
-        if tag in ("tuple", "frozenset"):
-            items = [self.value(held) for held in plain["items"]]
-            return tuple(items) if tag == "tuple" else frozenset(items)
-        return self._container(tag, plain)
-
-    def _container(self, tag: str, plain: Mapping[str, Any]) -> Any:
-        if tag == "object":
-            return self._object(plain)
-        if tag == "sqlite":
-            connection = thaw_connection(plain)
-            self.made.append(connection)
-            return connection
-        if tag == "random":
-            chance = random.Random()  # noqa: S311 - its state follows
-            self.made.append(chance)
-            chance.setstate(self.value(plain["state"]))
-            return chance
-        if tag in ("set", "deque"):
-            held: Any = set() if tag == "set" else deque(maxlen=plain["most"])
-            self.made.append(held)
-            for item in plain["items"]:
-                (held.add if tag == "set" else held.append)(self.value(item))
-            return held
-        made: Any = {"map": dict, "ordered": OrderedDict, "counter": Counter, "default": defaultdict}[tag]()
-        if tag == "default":
-            made.default_factory = FACTORIES[plain["factory"]]
-        self.made.append(made)
-        for key, item in plain["items"]:
-            made[self.value(key)] = self.value(item)
-        return made
-
-    def _object(self, plain: Mapping[str, Any]) -> Any:
-        kind = self.types[plain["type"]]
-        made: Any = object.__new__(kind)
-        self.made.append(made)
-        fields = {name: self.value(held) for name, held in plain["fields"].items()}
-        if not isinstance(made, BaseModel):
-            for name, held in fields.items():
-                object.__setattr__(made, name, held)
-            return made
-        declared = {name: held for name, held in fields.items() if name in type(made).model_fields}
-        extra = {name: held for name, held in fields.items() if name not in declared}
-        private = {name: self.value(held) for name, held in plain.get("private", {}).items()}
-        object.__setattr__(made, "__dict__", declared)
-        object.__setattr__(made, "__pydantic_fields_set__", set(plain.get("set", declared)))
-        object.__setattr__(made, "__pydantic_extra__", extra if type(made).model_config.get("extra") == "allow" else None)
-        object.__setattr__(made, "__pydantic_private__", private or None)
-        return made

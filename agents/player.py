@@ -1,0 +1,190 @@
+"""A player: works off its share of a plan in one process, and says what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from agents.agent import Agent, Maker, OutOfBudget
+from agents.budget import NOTHING, Funds, Spender, Spent
+from agents.episode import play, seed_of
+from agents.run import Failure, Key, Row, RunError
+from agents.trajectory import dump_trajectory, load_trajectory
+from agents.validate import replay, row_of
+from envs import ToolEnv
+from envs.worlds import as_worlds
+from synthtools.backends import BackendName
+from synthtools.pack import Pack, versions
+from synthtools.task import Task
+
+CHUNK = 96
+"""Episodes of one job, at most."""
+BATCH = 64
+"""Rows of one message, at most."""
+PATIENCE = 1.0
+"""Seconds that finished episodes wait in a worker, at most, when an agent is slow."""
+
+GIVE_UP = 5
+"""Episodes in a row that an agent loses, in one process, to what does not answer; then it begins no more."""
+
+Item = tuple[str, int, int]
+"""(task id, number of the agent, trial)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to roll out; equal plans give equal trajectories in any number of processes."""
+
+    pack: Pack
+    makers: tuple[Maker, ...]
+    """One for each agent: called with all tasks by id, in every worker; so they must pickle."""
+    trials: int = 1
+    seed: int = 0
+    max_steps: int = 30
+    reward: Literal["success", "shaped"] = "success"
+    backend: BackendName | None = None
+    """Where tools run; the trajectories are the same."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Episodes on their way from a worker to the writer."""
+
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: int = 0
+    unbegun: int = 0
+    spent: dict[str, Spent] = field(default_factory=dict)
+    """Agent's identity → what it spent since the last batch, whatever came of it."""
+    last: bool = False
+    """The job is done."""
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.failures) + self.skipped + self.unbegun
+
+
+class Player:
+    """Plays and validates episodes of one plan in this process."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.pack = plan, plan.pack
+        self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
+        self.agents: list[Agent] = [maker(self.tasks) for maker in plan.makers]
+        self._unanswered: Counter[int] = Counter()
+        """Number of the agent → episodes that it has lost in a row to what does not answer."""
+        worlds = as_worlds(self.pack)
+        self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
+        self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
+
+        self._told: dict[str, Spent] = {}
+        """What batches have said of the agents' spending."""
+        if len({agent.identity for agent in self.agents}) < len(self.agents):
+            names = [agent.identity for agent in self.agents]
+            double = next(name for name in names if names.count(name) > 1)
+            raise RunError(f"the agent {double} is given more than once; give it once, and `trials` for more episodes of it")
+
+    def fund(self, funds: Funds) -> None:
+        """Tell the agents what they may spend."""
+        funds.give({agent.identity: agent for agent in self.agents})
+        self._told = {agent.identity: agent.spent for agent in self.agents if isinstance(agent, Spender)}
+
+    def settings(self) -> dict[str, Any]:
+        """All that a trajectory of the plan depends on, for the run folder to insist on."""
+        plan = self.plan
+        agents = [agent.identity for agent in self.agents]
+        return {
+            "pack": self.pack.digest,
+            "agents": agents,
+            "trials": plan.trials,
+            "seed": plan.seed,
+            "max_steps": plan.max_steps,
+            "reward": plan.reward,
+            "versions": {**versions(), "code": code_digest()},
+        }
+
+    def key(self, item: Item) -> Key:
+        """Under which the item's trajectory is stored."""
+        task, agent, trial = item
+        return (self.pack.digest, task, self.agents[agent].identity, trial)
+
+    def jobs(self, stored: set[Key], workers: int) -> list[list[Item]]:
+        """What is not stored, in pieces of one domain each."""
+        domains: dict[str, list[Item]] = {}
+        for task in self.pack.tasks:
+            for agent in range(len(self.agents)):
+                for trial in range(self.plan.trials):
+                    item = (task.id, agent, trial)
+                    if self.key(item) not in stored:
+                        domains.setdefault(task.domain, []).append(item)
+        total = sum(len(items) for items in domains.values())
+        size = max(1, min(CHUNK, -(-total // (4 * max(1, workers)))))
+        return [items[start : start + size] for items in domains.values() for start in range(0, len(items), size)]
+
+    def work(self, jobs: Sequence[Sequence[Item]]) -> Iterator[Batch]:
+        """Play jobs one after another; a batch is ready when it is full or has waited long enough."""
+        for job in jobs:
+            batch, begun = Batch(), time.monotonic()
+            for item in job:
+                self._attempt(item, batch)
+                if len(batch) >= BATCH or time.monotonic() - begun > PATIENCE:
+                    yield self._billed(batch)
+                    batch, begun = Batch(), time.monotonic()
+            batch.last = True
+            yield self._billed(batch)
+
+    def _billed(self, batch: Batch) -> Batch:
+        """The batch with what was spent since the last one."""
+        for agent in self.agents:
+            if isinstance(agent, Spender):
+                news = agent.spent - self._told.get(agent.identity, NOTHING)
+                if news != NOTHING:
+                    batch.spent[agent.identity] = news
+                    self._told[agent.identity] = agent.spent
+        return batch
+
+    def _attempt(self, item: Item, batch: Batch) -> None:
+        agent = item[1]
+        if self._unanswered[agent] >= GIVE_UP:
+            batch.unbegun += 1
+            return
+        try:
+            batch.rows.append(self.play(item))
+            self._unanswered[agent] = 0
+        except OutOfBudget:
+            batch.skipped += 1
+        except Exception as error:  # noqa: BLE001  the one place where a failure of our side is counted instead of raised
+            self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
+            batch.failures.append(Failure(*self.key(item), _where(error)))
+
+    def play(self, item: Item) -> Row:
+        """Play one episode, read its record back, and validate that by replay."""
+        task, agent, trial = self.tasks[item[0]], self.agents[item[1]], item[2]
+        begun = time.perf_counter()
+        seed = seed_of(self.plan.seed, task.id, agent.identity, trial)
+        trajectory = play(agent, task, self._playing, pack=self.pack.digest, trial=trial, seed=seed)
+        verdict = replay(load_trajectory(dump_trajectory(trajectory)), task, self._checking)
+        return row_of(trajectory, task, valid=verdict.valid, verdict=verdict.reason, seconds=time.perf_counter() - begun)
+
+
+@cache
+def code_digest() -> str:
+    """Of every module and list of words that a trajectory can depend on."""
+    root = Path(__file__).parent.parent
+    files = [*root.glob("synthtools/**/*.py"), *root.glob("synthtools/pools/*"), *root.glob("envs/*.py"), *root.glob("agents/*.py")]
+    total = hashlib.sha256()
+    for file in sorted(file for file in files if file.is_file()):
+        total.update(f"{file.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]
+
+
+def _where(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
