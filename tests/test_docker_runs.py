@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,16 +85,19 @@ def test_a_run_killed_with_its_containers_goes_on(tmp_path: Path, expected: list
 
 
 @pytest.fixture
-def own_engine(tmp_path: Path) -> tuple[str, list[str]]:
+def own_engine() -> Iterator[tuple[str, list[str]]]:
     """An engine of the test's own: its address, and the command that starts it."""
     engine()
     if shutil.which("dockerd") is None or os.getuid() != 0:
         if os.environ.get("SYNTHTOOLS_DOCKER") == "required":
             pytest.fail("an engine of the test's own needs dockerd and root")
         pytest.skip("an engine of the test's own needs dockerd and root")
-    host = f"unix://{tmp_path}/docker.sock"
-    folders = ["--data-root", f"{tmp_path}/data", "--exec-root", f"{tmp_path}/exec", "--pidfile", f"{tmp_path}/pid"]
-    return host, ["dockerd", "--host", host, *folders, "--bridge", "none", "--iptables=false"]
+    folder = tempfile.mkdtemp(prefix="engine-")  # a short path: its sockets have a bound of their own
+    host = f"unix://{folder}/docker.sock"
+    folders = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+    yield host, ["dockerd", "--host", host, *folders, "--bridge", "none", "--iptables=false"]
+    subprocess.run(["umount", "--lazy", f"{folder}/data"], capture_output=True, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def start(host: str, command: list[str]) -> subprocess.Popen[bytes]:
