@@ -13,6 +13,8 @@ _WORLDS = 12
 """… on so many worlds."""
 _NUDGES = 6
 _TURNS = 4
+_AGAIN = 20
+"""Calls of one tool in succession, at most."""
 
 
 def reach_the_rest(survey: Survey) -> None:
@@ -38,7 +40,7 @@ def _at_large(survey: Survey, tool: Tool) -> None:
 
 
 def _led_up_to(survey: Survey, tool: Tool, start: Snapshot, turn: int) -> None:
-    """A call after others that write what it reads; and the same call again."""
+    """A call after others that write what it reads, and the same call again; now and then many more, for what allows so many and no more."""
     survey.begin(start)
     writers = _feeders(survey.domain, tool, missing(survey, tool))
     for _ in range((0, 2, 5)[turn % 3]):
@@ -46,6 +48,10 @@ def _led_up_to(survey: Survey, tool: Tool, start: Snapshot, turn: int) -> None:
     seen = survey.call(tool, sensible=tool.name not in survey.succeeded or turn % 2 == 0)
     if seen is not None and seen.changes:
         survey.judged(tool, seen.arguments)
+    for _ in range(_AGAIN if turn % 4 == 3 else 0):
+        if not missing(survey, tool):
+            break
+        survey.call(tool, sensible=True)
 
 
 def _nudged(survey: Survey, tool: Tool, start: Snapshot, *, sensible: bool) -> None:
