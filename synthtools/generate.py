@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 
 from synthtools.backend import LocalBackend
+from synthtools.backends import BackendName, open_backend
 from synthtools.domain import Domain
 from synthtools.load import load_domain, source_length
+from synthtools.mirror import MirroredBackend
 from synthtools.orphan import crew
 from synthtools.populate import WORLDS
 from synthtools.proof import Prover
@@ -64,10 +67,12 @@ class GeneratedPack:
 class Factory:
     """Makes and proves tasks of one domain; the same seed, kind and number give the same task."""
 
-    def __init__(self, domain: Domain, seed: int) -> None:
+    def __init__(self, domain: Domain, seed: int, backend: BackendName | None = None) -> None:
+        """`backend` docker: every proof is carried out in a container too."""
         self.domain, self.seed = domain, seed
         self.backend = LocalBackend(domain)
-        self.prover = Prover(domain, LocalBackend(domain))
+        local = LocalBackend(domain)
+        self.prover = Prover(domain, MirroredBackend(local, open_backend(domain, backend)) if backend == "docker" else local)
         self.dropped: Dropped = {}
         self._makers: dict[int, Maker] = {}
 
@@ -131,9 +136,9 @@ def named(pair: Sequence[Task], number: int) -> tuple[Task, ...]:
     return replace(pair[0], id=first, twin=second), replace(pair[1], id=second, twin=first)
 
 
-def generate_domain(domain: Domain, count: int, seed: int, *, difficulty: Difficulty = (1, 10)) -> Made:
+def generate_domain(domain: Domain, count: int, seed: int, *, difficulty: Difficulty = (1, 10), backend: BackendName | None = None) -> Made:
     """About `count` proven tasks of a domain, in the default shares; what a kind cannot fill, chains and several fill."""
-    factory = Factory(domain, seed)
+    factory = Factory(domain, seed, backend)
     skeletons: Counter[str] = Counter()
     made: dict[str, list[Task]] = {}
     for kind in KINDS:
@@ -141,7 +146,7 @@ def generate_domain(domain: Domain, count: int, seed: int, *, difficulty: Diffic
     short = count - sum(map(len, made.values()))
     if short > 0:
         room = max(0, int(count * 0.29) - len(made["chain"]))
-        again = Factory(domain, derive(seed, "more"))
+        again = Factory(domain, derive(seed, "more"), backend)
         more = [t for t in again.tasks("chain", min(short, room), difficulty=difficulty, skeletons=skeletons)]
         start = len(made["chain"])
         made["chain"] += [replace(t, id=f"{domain.name}/chain/{start + i:04d}") for i, t in enumerate(more)]
@@ -149,26 +154,27 @@ def generate_domain(domain: Domain, count: int, seed: int, *, difficulty: Diffic
     return Made(domain.name, tasks, factory.dropped, factory.prover.checked)
 
 
-def _work(job: tuple[str, int, int, Difficulty]) -> Made:
-    name, count, seed, difficulty = job
-    return generate_domain(load_domain(name), count, seed, difficulty=difficulty)
+def _work(name: str, *, count: int, seed: int, difficulty: Difficulty, backend: BackendName | None) -> Made:
+    return generate_domain(load_domain(name), count, seed, difficulty=difficulty, backend=backend)
 
 
-def generate_pack(
+def generate_pack(  # noqa: PLR0913 - all that a pack depends on, by name
     names: Sequence[str],
     tasks_per_domain: int = TASKS_PER_DOMAIN,
     *,
     seed: int = 0,
     workers: int = 1,
     difficulty: Difficulty = (1, 10),
+    backend: BackendName | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> GeneratedPack:
     """Proven tasks of catalogue domains or blueprint files, the same whatever the number of workers.
 
-    `progress` is told the domain done and how many tasks it gave. Raises ValueError and BlueprintError as load_domain does.
+    `backend` docker carries every proof out in a container too. `progress` is told the domain done and how many tasks it gave.
+    Raises ValueError and BlueprintError as load_domain does.
     """
-    jobs = [(str(name), tasks_per_domain, seed, difficulty) for name in names]
-    made = _in_processes(jobs, workers, progress or (lambda _domain, _tasks: None))
+    work = partial(_work, count=tasks_per_domain, seed=seed, difficulty=difficulty, backend=backend)
+    made = _in_processes(work, [str(name) for name in names], workers, progress or (lambda _domain, _tasks: None))
     domains = {domain.name: domain for domain in map(load_domain, names)}
     changed = [r.domain for r in made if r.tasks and r.tasks[0].start.domain != domains[r.domain].digest]
     if changed:
@@ -184,19 +190,19 @@ def generate_pack(
     return GeneratedPack(domains, tasks, {g: dict(sorted(k.items())) for g, k in sorted(dropped.items())}, dict(checked))
 
 
-def _in_processes(jobs: list[tuple[str, int, int, Difficulty]], workers: int, progress: Callable[[str, int], None]) -> list[Made]:
-    """What each job makes, in the jobs' order; long blueprints, which take longest, are begun first."""
-    if workers <= 1 or len(jobs) == 1:
+def _in_processes(work: Callable[[str], Made], names: list[str], workers: int, progress: Callable[[str, int], None]) -> list[Made]:
+    """What is made of each name, in their order; long blueprints, which take longest, are begun first."""
+    if workers <= 1 or len(names) == 1:
         made = []
-        for job in jobs:
-            made.append(_work(job))
+        for name in names:
+            made.append(work(name))
             progress(made[-1].domain, len(made[-1].tasks))
         return made
     with crew(workers) as pool:
-        futures = {job: pool.submit(_work, job) for job in sorted(jobs, key=lambda job: -source_length(job[0]))}
+        futures = {name: pool.submit(work, name) for name in sorted(names, key=lambda name: -source_length(name))}
         for future in as_completed(futures.values()):
             progress(future.result().domain, len(future.result().tasks))
-        return [futures[job].result() for job in jobs]
+        return [futures[name].result() for name in names]
 
 
 def _few_alike(tasks: list[Task], dropped: Dropped) -> tuple[Task, ...]:

@@ -17,6 +17,7 @@ from synthtools.fair import Fairness, SampledFairness, SqlFairness
 from synthtools.finish import abilities, parse_finish
 from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
 from synthtools.judge import MatchTooHard, judge, relevant
+from synthtools.mirror import MirroredBackend
 from synthtools.task import STATED, SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Description
 from synthtools.tool import ToolCall, ToolResult
@@ -61,7 +62,8 @@ class Prover:
 
     def __init__(self, domain: Domain, backend: Backend) -> None:
         self.domain, self.backend = domain, backend
-        self._world: Fairness = SqlFairness(domain, backend) if isinstance(backend, LocalBackend) else SampledFairness(domain)
+        world = backend.local if isinstance(backend, MirroredBackend) else backend
+        self._world: Fairness = SqlFairness(domain, world) if isinstance(world, LocalBackend) else SampledFairness(domain)
         self.checked: dict[str, int] = dict.fromkeys(GATES, 0)
         self._tools = domain.tools
         self._constants = self._constant_endings()

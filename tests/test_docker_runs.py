@@ -20,7 +20,7 @@ from agents.cli import invoke
 from agents.rollout import Plan, rollout
 from agents.run import Stored
 from engine import engine
-from packs import small_pack
+from packs import DOMAINS, SEED, TASKS_PER_DOMAIN, small_pack
 from synthtools.pack import load_pack
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -82,6 +82,30 @@ def test_a_run_killed_with_its_containers_goes_on(tmp_path: Path, expected: list
         process.communicate()
     assert finished(rolling(tmp_path)) == 0
     assert rows(tmp_path) == expected
+
+
+def test_a_pack_proven_in_containers_is_the_same_pack(tmp_path: Path) -> None:
+    """Every proof of every task is carried out in a container too, and the pack has the same bytes."""
+    engine()
+    assert (
+        invoke(
+            [
+                "generate",
+                *DOMAINS,
+                "--tasks-per-domain",
+                str(TASKS_PER_DOMAIN),
+                "--seed",
+                str(SEED),
+                "--out",
+                str(tmp_path / "pack"),
+                "--backend",
+                "docker",
+            ]
+        )
+        == 0
+    )
+    for file in ("manifest.json", "tasks.jsonl"):
+        assert (tmp_path / "pack" / file).read_bytes() == (small_pack() / file).read_bytes()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agents.cli.output import (
+    Backend,
     BadInput,
     Failed,
     Json,
@@ -29,6 +30,7 @@ from agents.cli.output import (
 from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
+    from synthtools.backends import BackendName
     from synthtools.domain import Domain
     from synthtools.generate import GeneratedPack
     from synthtools.pack import Pack
@@ -51,6 +53,7 @@ def generate(
     seed: Seed = 0,
     tasks_per_domain: TasksPerDomain = None,
     workers: Workers = 0,
+    backend: Backend = None,
     tasks: TaskFile = None,
     trust: Trust = False,
     as_json: Json = False,
@@ -64,12 +67,12 @@ def generate(
     if out.is_dir() and any(out.iterdir()):
         raise BadInput(f"{out}: is not empty; give a new folder as --out")
     if own:
-        made = toolkit_tasks(list(names or ()), tasks, trust=trust)
+        made = toolkit_tasks(list(names or ()), tasks, trust=trust, backend=backend)
         make_folder(out)
         pack = _written(out, made, seed)
     else:
         make_folder(out)
-        pack = make_pack(out, list(sources), tasks_per_domain, seed, workers)
+        pack = make_pack(out, list(sources), tasks_per_domain, seed, workers, backend)
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
     else:
@@ -78,7 +81,7 @@ def generate(
     refuse_empty(pack)
 
 
-def toolkit_tasks(names: list[str], tasks: Path | None, *, trust: bool) -> GeneratedPack:
+def toolkit_tasks(names: list[str], tasks: Path | None, *, trust: bool, backend: BackendName | None = None) -> GeneratedPack:
     """The proven tasks written for a toolkit; a line on stderr for each that a gate turns away."""
     from synthtools.generate import GeneratedPack
     from synthtools.load import load_domain
@@ -87,7 +90,7 @@ def toolkit_tasks(names: list[str], tasks: Path | None, *, trust: bool) -> Gener
     if len(names) != 1:
         raise BadInput(f"{names[0]}: give one toolkit, and nothing else with it")
     domain = load_domain(names[0], trust=trust)
-    proven = proven_tasks(tasks, domain) if tasks is not None else tasks_beside(names[0], domain)
+    proven = proven_tasks(tasks, domain, backend) if tasks is not None else tasks_beside(names[0], domain, backend)
     dropped: dict[str, dict[str, int]] = {}
     for name, gate in proven.dropped.items():
         typer.echo(f"{domain.name}/{name}: turned away by {gate}", err=True)
@@ -118,7 +121,9 @@ def sources_of(names: Sequence[str] | None) -> dict[str, Domain]:
     return sources
 
 
-def make_pack(out: Path, sources: Sequence[str], tasks_per_domain: int | None, seed: int, workers: int) -> Pack:
+def make_pack(  # noqa: PLR0913 - what `generate` and `run` both take
+    out: Path, sources: Sequence[str], tasks_per_domain: int | None, seed: int, workers: int, backend: BackendName | None = None
+) -> Pack:
     """Generate and write a pack: the folder is there whole, or not at all. Its tasks are as they would be read from there."""
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
 
@@ -132,7 +137,7 @@ def make_pack(out: Path, sources: Sequence[str], tasks_per_domain: int | None, s
             update(told, each * len(sources))
 
         update(0, each * len(sources))
-        made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), progress=tell)
+        made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), backend=backend, progress=tell)
     return _written(out, made, seed)
 
 

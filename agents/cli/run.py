@@ -50,7 +50,7 @@ def run(
     make_folder(out)
     refuse_changed(out, digests)
     with claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or [], "sources": digests}) as held:
-        pack = grown_pack(out / "pack", list(sources), each, seed, workers)
+        pack = grown_pack(out / "pack", list(sources), each, seed, workers, backend)
         findings = audit_findings(out / "audit.json", pack, sources, workers, backend)
         summary, figures = roll(_plan(pack, seed, backend), out, workers, held)
         exported = write_export(out, pack, out / "export")
@@ -83,11 +83,11 @@ def _plan(pack: Pack, seed: int, backend: BackendName | None) -> Plan:
     return Plan(pack, tuple(scripted(name) for name in SCRIPTED), seed=seed, backend=backend)
 
 
-def grown_pack(folder: Path, sources: Sequence[str], each: int, seed: int, workers: int) -> Pack:
+def grown_pack(folder: Path, sources: Sequence[str], each: int, seed: int, workers: int, backend: BackendName | None) -> Pack:
     """The pack that is there from an earlier attempt, or a new one."""
     from synthtools.pack import load_pack
 
-    return load_pack(folder) if folder.is_dir() else make_pack(folder, sources, each, seed, workers)
+    return load_pack(folder) if folder.is_dir() else make_pack(folder, sources, each, seed, workers, backend)
 
 
 def audit_findings(path: Path, pack: Pack, sources: Mapping[str, Domain], workers: int, backend: BackendName | None = None) -> dict[str, Any]:

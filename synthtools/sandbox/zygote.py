@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import pickle
 import random
@@ -93,6 +94,9 @@ class Zygote:
         self.domains[domain.digest] = domain
         if domain.toolkit is None:
             self.backends[domain.digest] = LocalBackend(domain, image=self._image)
+        else:
+            importlib.import_module("synthtools.toolkit.describe")  # ours, so that no worker has to
+            importlib.import_module("synthtools.toolkit.backend")
 
     def order_world(self, digest: str, number: int, data: bytes, counters: list[tuple[str, int]]) -> None:
         """A start world of a compiled domain, opened so that workers find it ready."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-from synthtools.backends import open_backend
+from synthtools.backends import BackendName, open_backend
 from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain
 from synthtools.toolkit.fault import ToolkitError
@@ -15,12 +15,12 @@ TASKS = "tasks.yaml"
 """The file of tasks beside a toolkit."""
 
 
-def tasks_beside(toolkit: str | Path, domain: Domain) -> Proven:
+def tasks_beside(toolkit: str | Path, domain: Domain, backend: BackendName | None = None) -> Proven:
     """The tasks in `tasks.yaml` beside a toolkit's file. Raises ToolkitError where there are none, or none is proven."""
     path = tasks_file(toolkit)
     if not path.is_file():
         raise ToolkitError(f"{path}: there is no such file; write tasks for {domain.name} in it, or generate a pack with `--tasks`")
-    proven = proven_tasks(path, domain)
+    proven = proven_tasks(path, domain, backend)
     if not proven.tasks:
         raise ToolkitError(f"{path}: no task passes its gates: {', '.join(f'{name} ({gate})' for name, gate in proven.dropped.items())}")
     return proven
@@ -31,19 +31,19 @@ def tasks_file(toolkit: str | Path) -> Path:
     return Path(str(toolkit).rpartition(".py")[0] + ".py").parent / TASKS
 
 
-def proven_tasks(path: Path, domain: Domain) -> Proven:
+def proven_tasks(path: Path, domain: Domain, backend: BackendName | None = None) -> Proven:
     """The tasks of a file, from the cache folder where they were proven before. Raises BlueprintError."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     checks = [file.read_text(encoding="utf-8") for file in sorted(path.parent.glob("*checks.py"))]
     trusted = domain.toolkit is not None and domain.toolkit.trusted
-    key = "\n".join([code_version(), domain.digest, domain.split, str(trusted), path.name, text, *checks])
+    key = "\n".join([code_version(), domain.digest, domain.split, str(trusted), str(backend), path.name, text, *checks])
 
     def prove() -> bytes:
-        backend = open_backend(domain)
+        opened = open_backend(domain, backend)
         try:
-            return pickle.dumps(prove_tasks(path, domain, backend))
+            return pickle.dumps(prove_tasks(path, domain, opened))
         finally:
-            backend.close()
+            opened.close()
 
     proven: Proven = pickle.loads(remembered("toolkit-tasks", key, prove))
     return proven
