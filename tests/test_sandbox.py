@@ -22,11 +22,12 @@ import pytest
 
 from engine import engine, pool
 from synthtools.backend import Snapshot
+from synthtools.domain import ToolkitCode
 from synthtools.load import load_domain
 from synthtools.sandbox import DockerBackend, Engine, EngineError, Limits, Pool, SandboxError, reap, together
 from synthtools.sandbox.container import Transport
 from synthtools.sandbox.engine import LABEL
-from synthtools.sandbox.image import ENTRYPOINT, runtime_image
+from synthtools.sandbox.image import ENTRYPOINT, runtime_image, toolkit_image
 from synthtools.sandbox.owner import process_of
 from synthtools.tool import ToolCall, ToolResult
 
@@ -104,6 +105,22 @@ def test_the_image_is_the_same_when_it_is_made_again() -> None:
         assert inner is not None
         with tarfile.open(fileobj=inner) as tar:
             assert [m.name for m in tar if m.mode & 0o6000 or m.uid or m.gid or m.isdev()] == []
+
+
+@docker
+def test_a_toolkits_image_is_never_taken_for_the_runtime() -> None:
+    """It holds the toolkit's files for everyone to read, and is found again by them; the runtime image is still the plain one."""
+    plain = runtime_image(engine()).id
+    code = ToolkitCode("x.py:X", {"x.py": b"x = 1", "data/y.json": b"{}"})
+    made = toolkit_image(engine(), plain, code)
+    assert made == toolkit_image(engine(), plain, code) != plain
+    assert runtime_image(engine()).id == plain
+    container = engine().client.containers.create(made)
+    stream, _ = container.get_archive("/toolkit")
+    container.remove()
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+        assert {m.name: (m.mode & 0o777, m.uid) for m in tar if m.isfile()} == {"toolkit/x.py": (0o444, 0), "toolkit/data/y.json": (0o444, 0)}
+    engine().client.images.remove(made)
 
 
 @docker

@@ -105,7 +105,8 @@ def toolkit_image(engine: Engine, base: str, code: ToolkitCode) -> str:
     found = engine.images(f"synthtools.toolkit={identity}")
     if found:
         return str(found[0].id)
-    return str(engine.derive_image(base, data.getvalue(), TOOLKIT_REPOSITORY, identity[:16], [f"LABEL synthtools.toolkit={identity}"]).id)
+    changes = [f"LABEL synthtools.toolkit={identity}", "LABEL synthtools.recipe=none"]  # it is no runtime image, though made of one
+    return str(engine.derive_image(base, data.getvalue(), TOOLKIT_REPOSITORY, identity[:16], changes).id)
 
 
 def recipe_of(way: Way) -> str:
