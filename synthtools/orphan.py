@@ -23,10 +23,10 @@ def crew(count: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in active_children():
             if process not in others:
                 process.terminate()
+        pool.shutdown(cancel_futures=True)  # waits for its thread, which would otherwise wake after its pipes are gone
         raise
     pool.shutdown()
 

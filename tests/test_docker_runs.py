@@ -18,7 +18,7 @@ import pytest
 from agents.agent import scripted
 from agents.cli import invoke
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.run import RunError, Stored
 from engine import engine
 from packs import DOMAINS, SEED, TASKS_PER_DOMAIN, small_pack
 from synthtools.pack import load_pack
@@ -50,10 +50,11 @@ def rolling(out: Path, **environ: str) -> subprocess.Popen[str]:
 
 def stored(out: Path) -> int:
     """How many trajectories there are so far."""
-    if not (out / "run.db").exists():
-        return 0
-    with Stored(out) as run:
-        return int(run.table("SELECT COUNT(*) FROM trajectory")[0][0])
+    try:
+        with Stored(out) as run:
+            return int(run.table("SELECT COUNT(*) FROM trajectory")[0][0])
+    except RunError:
+        return 0  # it is just being made
 
 
 def finished(process: subprocess.Popen[str]) -> int:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Way = Literal["interpreter", "debian"]
 WAYS: tuple[Way, ...] = ("interpreter", "debian")
 REPOSITORY, TOOLKIT_REPOSITORY = "synthtools-runtime", "synthtools-toolkit"
-RECIPE = "1"
+RECIPE = "2"
 """Changes whenever the same inputs would make another image."""
 USER = "65532:65532"
 PYTHON, SITE, LIBRARIES, TOOLKIT = "/opt/python/bin/python3", "/opt/site", "/opt/lib", "/toolkit"
@@ -185,7 +185,8 @@ def _packages(site: Path) -> None:
     for name in _NEEDED:
         for file in distribution(name).files or ():
             source = Path(str(file.locate()))
-            if ".." in file.parts or source.suffix in (".pyc", ".pyi") or not source.is_file():
+            noted = ".dist-info" in file.parts[0] and file.name != "METADATA"  # by the installer, of this very installation
+            if noted or ".." in file.parts or source.suffix in (".pyc", ".pyi") or not source.is_file():
                 continue
             target = site / file
             target.parent.mkdir(parents=True, exist_ok=True)
