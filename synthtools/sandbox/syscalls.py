@@ -11,6 +11,7 @@ import errno
 import platform
 import struct
 from collections.abc import Iterator
+from functools import cache
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
@@ -63,9 +64,19 @@ ITSELF_CALLS: dict[str, tuple[int, int]] = {"prlimit64": (302, 261)}
 _CLONE3 = (435, 435)
 
 
+_ANYONE = 0x7FFFFFFE
+"""Stands for the worker's own process until a filter is installed; no process has this number."""
+
+
+@cache
+def prepare() -> bytes:
+    """The filter but for the process that it is for: made once, before workers are forked."""
+    return b"".join(_program(platform.machine(), _ANYONE))
+
+
 def install(pid: int) -> None:
     """Filter this thread's system calls for good. Raises OSError where the kernel refuses or the machine is not known."""
-    program = b"".join(_program(platform.machine(), pid))
+    program = prepare().replace(struct.pack("=I", _ANYONE), struct.pack("=I", pid))
     buffer = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
     if _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), described, 0, 0) != 0:

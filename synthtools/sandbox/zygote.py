@@ -104,14 +104,16 @@ class Zygote:
         self.backends[digest].open(number)
         gc.collect()
         gc.freeze()
+        syscalls.prepare()
 
     def _image(self, domain: Domain, number: int, _rows: int) -> Image:
         return self.images[domain.digest, number]
 
     def order_start(self, token: bytes, digest: str, limits: tuple[int, int, int, int]) -> int:
         """A worker for one episode; it connects by itself and shows the token. Gives its process."""
-        for released in list(self.released):
-            self._over(released, os.waitpid(released, 0)[1])
+        if self.domains[digest].toolkit is not None:  # its scratch folder is empty again before the next begins
+            for released in list(self.released):
+                self._over(released, os.waitpid(released, 0)[1])
         connection = self.mux.open(token) if self.mux is not None else None
         pid = os.fork()
         if pid == 0:
