@@ -33,7 +33,8 @@ def write_goal(task: Task, domain: Domain) -> list[str]:
     about = f" about {goal.about}" if goal.about else ""
     ways = len(task.goal.alternatives)
     tied = f" ({ways} choices tie, any one will do)" if ways > 1 else ""
-    return [*(write_change(change, domain) for change in goal.changes), f"{goal.outcome}{about}{value}; nothing else may change{tied}"]
+    rest = f"{goal.check} decides what may change" if goal.check else "nothing else may change"
+    return [*(write_change(change, domain) for change in goal.changes), f"{goal.outcome}{about}{value}; {rest}{tied}"]
 
 
 def write_change(change: Change, domain: Domain) -> str:

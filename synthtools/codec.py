@@ -104,9 +104,9 @@ def _alternative(a: Alternative) -> dict[str, Any]:
     record: dict[str, Any] = {"changes": changes_to_json(a.changes), "outcome": a.outcome, "about": a.about}
     if a.answer is not None:
         record["answer"] = {"type": a.answer.type, "value": a.answer.value}
-    return record
+    return record | ({"check": a.check} if a.check else {})
 
 
 def _alternative_from(r: Mapping[str, Any]) -> Alternative:
     answer = Answer(r["answer"]["type"], r["answer"]["value"]) if "answer" in r else None
-    return Alternative(changes_from_json(r["changes"]), r["outcome"], r["about"], answer)
+    return Alternative(changes_from_json(r["changes"]), r["outcome"], r["about"], answer, r.get("check", ""))

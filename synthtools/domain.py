@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from synthtools.blueprint import Blueprint
 from synthtools.surface import Surface
@@ -77,6 +77,8 @@ class ToolkitCode:
     """`retail.py:Retail`: the file and the class in it."""
     files: Mapping[str, bytes]
     """Relative path → content: the file itself and what it reads from its folder."""
+    checks: Mapping[str, bytes] = field(default_factory=dict)
+    """File → content of its tasks' own checks, which decide on this machine and never go where the tools run."""
     folder: str = ""
     """Where the files lie already, as inside a container; their contents are then not carried along. Empty: they are written where they run."""
     trusted: bool = False

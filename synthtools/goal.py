@@ -55,6 +55,8 @@ class Alternative:
     outcome: Outcome = "done"
     about: str = ""
     answer: Answer | None = None
+    check: str = ""
+    """`checks.py:function` of a toolkit: decides over the net changes, in place of `changes`."""
 
 
 @dataclass(frozen=True, slots=True)

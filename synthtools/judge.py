@@ -45,14 +45,20 @@ def _judge_one(alternative: Alternative, actual: Changes, ending: Ending, domain
     if ending.outcome != alternative.outcome:
         return "wrong_outcome", 0
     expected = relevant(alternative.changes, domain)
-    renamed = match(expected, actual, domain)
+    renamed = ({} if _checked(alternative, actual, domain) else None) if alternative.check else match(expected, actual, domain)
     if renamed is None:
-        return _difference(expected, actual), 1
+        return _difference(expected, actual) if expected or not alternative.check else ("wrong_change" if actual else "missing_change"), 1
     if alternative.about and _plain(ending.about) != _plain(renamed.get(alternative.about, alternative.about)):
         return "wrong_about", 2
     if alternative.answer is not None and not answers(alternative.answer, ending.answer, domain, renamed):
         return "wrong_answer", 3
     return "", 4
+
+
+def _checked(alternative: Alternative, actual: Changes, domain: Domain) -> bool:
+    from synthtools.toolkit.check import holds
+
+    return holds(domain, alternative.check, actual)
 
 
 def _plain(text: str) -> str:
@@ -223,7 +229,9 @@ class _Search:
 def potential(goal: Goal, changes: Changes, domain: Domain) -> float:
     """How near the world is to the goal, from 0 to 1: the share of an alternative's changes present, wrong ones subtracted."""
     actual = relevant(changes, domain)
-    return max(_nearness(relevant(a.changes, domain), actual, domain) for a in goal.alternatives)
+    return max(
+        float(_checked(a, actual, domain)) if a.check else _nearness(relevant(a.changes, domain), actual, domain) for a in goal.alternatives
+    )
 
 
 def _nearness(expected: Changes, actual: Changes, domain: Domain) -> float:

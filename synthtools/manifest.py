@@ -34,6 +34,8 @@ class ToolkitLine(_Strict):
     entry: str
     files: dict[str, str]
     """Path → SHA-256."""
+    checks: dict[str, str]
+    """The same of its tasks' own checks."""
     description: str
 
 
@@ -109,6 +111,7 @@ class AlternativeLine(_Strict):
     outcome: Literal["done", "impossible", "not_allowed"]
     about: str
     answer: AnswerLine | None = None
+    check: str = ""
 
 
 class TaskLine(_Strict):

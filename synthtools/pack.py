@@ -167,6 +167,8 @@ def _fault(task: Task, domains: Mapping[str, Domain]) -> str:
         return f"the task {task.id} is of {task.field}, {task.split}, and its domain of {domain.field}, {domain.split}"
     if task.start.domain != domain.digest:
         return f"the task {task.id} begins in another version of {task.domain}"
+    if any(alternative.check for alternative in task.goal.alternatives) and not (domain.toolkit and domain.toolkit.trusted):
+        return f"the task {task.id} is judged by code of the pack; give --trust if you know it"
     try:
         for sql in task.start.setup:
             vet_setup(domain, sql)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from envs import ToolEnv
 from synthtools.blueprint import BlueprintError
 from synthtools.codec import task_from_json, task_to_json
 from synthtools.load import load_domain
+from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.toolkit.backend import ToolkitBackend
 from synthtools.toolkit.tasks import Proven, prove_tasks
 from toolkits import written
@@ -25,11 +28,11 @@ tasks:
 
 def proven(folder: Path, text: str, checks: str = "") -> Proven:
     """What becomes of a file of tasks."""
+    if checks:
+        (folder / "checks.py").write_text(checks, encoding="utf-8")
     domain = load_domain(written(folder), trust=True)
     path = folder / "tasks.yaml"
     path.write_text(text, encoding="utf-8")
-    if checks:
-        (folder / "checks.py").write_text(checks, encoding="utf-8")
     backend = ToolkitBackend(domain)
     try:
         return prove_tasks(path, domain, backend)
@@ -99,19 +102,39 @@ def test_half_a_pair_of_twins_is_not_admitted(tmp_path: Path) -> None:
 
 
 CHECKS = """\
-def sold(before, after):
-    return len(after["sales"]) == len(before["sales"]) + 1
+def sold(changes):
+    return [c["op"] for c in changes if c["table"] == "sales"] == ["insert"]
 
-def never(before, after):
+def never(changes):
     return False
 
-def always(before, after):
+def always(changes):
     return True
 """
 
 
-@pytest.mark.parametrize(("name", "dropped"), [("sold", {}), ("never", {"lamp": "check_holds"}), ("always", {"lamp": "check_holds"})])
-def test_a_check_tells_the_solution_from_nothing_done(name: str, dropped: dict[str, str], tmp_path: Path) -> None:
-    """It sees plain data before and after."""
+@pytest.mark.parametrize(
+    ("name", "dropped"), [("sold", {}), ("never", {"lamp": "solution_succeeds"}), ("always", {"lamp": "goal_false_at_start"})]
+)
+def test_a_check_is_the_goal_where_it_is_given(name: str, dropped: dict[str, str], tmp_path: Path) -> None:
+    """It decides over the net changes, by the same gates: one that the solution fails, or that nothing done passes, makes no task."""
     made = proven(tmp_path, SOUND.replace("request:", f"check: checks.py:{name}\n    request:"), CHECKS)
     assert made.dropped == dropped
+
+
+def test_a_checks_goal_is_met_in_more_than_one_way(tmp_path: Path) -> None:
+    """From a pack: another sale than the reference's succeeds, no sale does not; a pack that nobody vouches for is not judged by its code."""
+    made = proven(tmp_path, SOUND.replace("request:", "check: checks.py:sold\n    request:"), CHECKS)
+    domain = load_domain(tmp_path / "shop.py", trust=True)
+    save_pack(tmp_path / "pack", {domain.name: domain}, made.tasks, dropped={}, seed=0)
+    with pytest.raises(PackError, match="is judged by code of the pack; give --trust"):
+        load_pack(tmp_path / "pack")
+    env = ToolEnv(load_pack(tmp_path / "pack", trust=True), reward="shaped")
+    for how, success in (("cash", True), ("card", True), ("", False)):
+        env.reset(options={"task": made.tasks[0].id})
+        if how:
+            (product, *_) = json.loads(env.step({"name": "find", "arguments": {"name": "lamp"}})[0])
+            env.step({"name": "sell", "arguments": {"product": product, "how": how}})
+        env.step({"name": "finish", "arguments": {"outcome": "done"}})
+        assert env.judgement.success is success
+    env.close()

@@ -253,7 +253,7 @@ def _as_inside(domain: Domain) -> Domain:
     """A domain as a container needs it: a toolkit's files are in its image already."""
     if domain.toolkit is None:
         return domain
-    return replace(domain, toolkit=replace(domain.toolkit, files=dict.fromkeys(domain.toolkit.files, b""), folder=TOOLKIT))
+    return replace(domain, toolkit=replace(domain.toolkit, files=dict.fromkeys(domain.toolkit.files, b""), checks={}, folder=TOOLKIT))
 
 
 def how(status: int, lingered: bool) -> str:

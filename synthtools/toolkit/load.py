@@ -14,6 +14,7 @@ from typing import Any
 
 from synthtools.catalog import splits
 from synthtools.domain import Domain, ToolkitCode
+from synthtools.toolkit.check import NAMES
 from synthtools.toolkit.describe import describe, toolkit_domain
 from synthtools.toolkit.description import blank_domain
 from synthtools.toolkit.fault import ToolkitError
@@ -48,7 +49,7 @@ class _Hashed:
 
     def __init__(self, code: ToolkitCode) -> None:
         self.code = code
-        self._key = (code.entry, code.trusted, frozenset(code.files.items()))
+        self._key = (code.entry, code.trusted, frozenset(code.files.items()), frozenset(code.checks.items()))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Hashed) and self._key == other._key
@@ -85,7 +86,8 @@ def read_code(name: str | Path) -> ToolkitCode:
             raise ToolkitError(f"{folder}: more than {MAX_BYTES >> 20} MiB or {MAX_FILES} files lie beside {path.name}; give it a folder of its own")
     if path.name not in files:
         raise ToolkitError(f"{path}: must be a regular file that is not named like tasks or checks")
-    return ToolkitCode(f"{path.name}:{kind or _only_class(path, files[path.name])}", files)
+    checks = {entry.name: _content(entry) for entry in sorted(folder.iterdir()) if any(fnmatch(entry.name, name) for name in NAMES)}
+    return ToolkitCode(f"{path.name}:{kind or _only_class(path, files[path.name])}", files, checks)
 
 
 def _beside(folder: Path) -> Iterator[Path]:

@@ -23,9 +23,15 @@ def save_code(folder: Path, domain: Domain) -> dict[str, Any]:
         raise ValueError(f"{domain.name} is no toolkit")
     for name, data in code.files.items():
         _write(folder / "files" / name, data)
+    for name, data in code.checks.items():
+        _write(folder / "checks" / name, data)
     _write(folder / DESCRIPTION, domain.source.encode())
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(code.files.items())}
-    return {"entry": code.entry, "files": hashes, "description": hashlib.sha256(domain.source.encode()).hexdigest()}
+    description = hashlib.sha256(domain.source.encode()).hexdigest()
+    return {"entry": code.entry, "files": _hashes(code.files), "checks": _hashes(code.checks), "description": description}
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
 
 
 def load_code_of(folder: Path, described: Mapping[str, Any], *, trust: bool) -> Domain:
@@ -34,8 +40,9 @@ def load_code_of(folder: Path, described: Mapping[str, Any], *, trust: bool) -> 
 
     told = described["toolkit"]
     files = {str(name): _read(folder / "files", str(name), str(digest)) for name, digest in told["files"].items()}
+    checks = {str(name): _read(folder / "checks", str(name), str(digest)) for name, digest in told["checks"].items()}
     text = _read(folder, DESCRIPTION, str(told["description"]))
-    domain = toolkit_domain(orjson.loads(text), ToolkitCode(str(told["entry"]), files, trusted=trust), str(described["split"]))
+    domain = toolkit_domain(orjson.loads(text), ToolkitCode(str(told["entry"]), files, checks, trusted=trust), str(described["split"]))
     if domain.digest != described["digest"]:
         raise ValueError("differs from what the pack was made with")
     return domain

@@ -5,7 +5,7 @@ A task is a request, a solution and an ending; its goal is the net change that e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from synthtools.goal import Alternative, Answer, Goal
 from synthtools.proof import Episode, Prover
 from synthtools.task import STATED, Derived, Ref, SolutionStep, Task, value_of
 from synthtools.tool import Tool
-from synthtools.toolkit.check import load_check
+from synthtools.toolkit.check import find_check
+from synthtools.toolkit.fault import ToolkitError
 from synthtools.toolkit.written import AnswerSpec, Call, TaskSpec, read_tasks
 
 
@@ -86,8 +87,6 @@ def _prove(prover: Prover, writer: _Writer, kind: str, made: dict[str, Task]) ->
         return "solution_runs"
     task = replace(task, goal=writer.goal(episode))
     gate = prover.prove(task)
-    if not gate and writer.spec.check and not writer.check(prover.backend, prover, task):
-        gate = "check_holds"
     if not gate:
         made[writer.spec.id] = task
     return gate
@@ -204,7 +203,17 @@ class _Writer:
         if self.spec.answer is not None:
             value = value_of(self._source(self.spec.answer, len(episode.calls)), [orjson.loads(r.content) for r in episode.results])
             answer = Answer(self.spec.answer.type, self._typed(self.spec.answer.type, value))
+        if self.spec.check:
+            return Goal((Alternative((), self.spec.outcome, self.spec.about, answer, self._check()),))
         return Goal((Alternative(episode.changes, self.spec.outcome, self.spec.about, answer),))
+
+    def _check(self) -> str:
+        """The task's own check, which there is. Raises BlueprintError."""
+        try:
+            find_check(self.domain, self.spec.check)
+        except ToolkitError as error:
+            raise self.error(str(error), "check") from None
+        return self.spec.check
 
     def _typed(self, kind: str, value: Any) -> Any:
         if kind == "ids" and isinstance(value, list) and value and all(isinstance(v, str) for v in value):
@@ -213,18 +222,6 @@ class _Writer:
         if type(value) not in fits:
             raise self.error(f"the answer is {str(value)[:60]!r}, which is no {kind}", "answer")
         return value
-
-    def check(self, backend: Backend, prover: Prover, task: Task) -> bool:
-        """Whether the task's own function tells the solution from nothing done."""
-        try:
-            holds: Callable[[Any, Any], Any] = load_check(Path(self.source.file).parent, self.spec.check, self.domain, backend)
-        except ValueError as error:
-            raise self.error(str(error), "check") from None
-        backend.reset(task.start)
-        before = backend.state()  # type: ignore[attr-defined]
-        prover.play(task, task.solution)
-        after = backend.state()  # type: ignore[attr-defined]
-        return bool(holds(orjson.loads(before), orjson.loads(after))) and not holds(orjson.loads(before), orjson.loads(before))
 
 
 def _stands(words: str, request: str) -> bool:

@@ -52,7 +52,7 @@ class TaskSpec(Part):
     twin: Key | None = None
     """The task with the same request whose right end is the opposite."""
     check: str = ""
-    """`checks.py:function`: also to be true of the state before and after, as plain data, and false where nothing was done."""
+    """`checks.py:function`: what decides over the net changes, where more than one end is right; not given, they must be the solution's."""
 
 
 class TaskFile(Part):
