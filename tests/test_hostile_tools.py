@@ -397,6 +397,18 @@ def test_58_a_swollen_state_is_not_carried_out(domain: Domain, pool: Pool) -> No
             backend.snapshot()
 
 
+def test_64_a_scratch_folder_that_resists_is_cleared(domain: Domain, pool: Pool) -> None:
+    """Nine hundred folders deep and forbidden to its owner: siblings do not notice, and the next episode has all names to itself again."""
+    one, two = start(domain, pool), start(domain, pool)
+    assert re.match(r"buried [6-9]\d\d deep", attack(one, "bury"))
+    one.close()
+    three = start(domain, pool)
+    assert two.call(PING).error is None
+    said = re.match(r"blocked: 28 after (\d+)", attack(three, "fill_inodes"))
+    assert said is not None
+    assert int(said.group(1)) > 900
+
+
 IMPORTS = {
     "59 leaves on import": "import os; os._exit(0)",
     "60 loops on import": "while True: pass",

@@ -12,6 +12,7 @@ import importlib
 import os
 import pickle
 import random
+import secrets
 import selectors
 import signal
 import socket
@@ -230,14 +231,20 @@ def _scratch(pid: int) -> str:
 
 
 def _clear(folder: str) -> None:
-    """Remove a worker's scratch folder; what it made there cannot be worse than names."""
-    for path, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(path, name))
-        for name in folders:
-            inner = os.path.join(path, name)
-            (os.unlink if os.path.islink(inner) else os.rmdir)(inner)
-    with contextlib.suppress(FileNotFoundError):
+    """Remove a worker's scratch folder, however deep it went and whatever it forbade: inner folders are emptied into the outer one."""
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)
+        unused, moved = secrets.token_hex(16), 0  # a name that nobody in there could have taken
+        while entries := os.listdir(folder):
+            for path in (f"{folder}/{name}" for name in entries):
+                if not os.path.isdir(path) or os.path.islink(path):
+                    os.unlink(path)
+                    continue
+                os.chmod(path, 0o700)
+                for inner in os.listdir(path):
+                    moved += 1
+                    os.rename(f"{path}/{inner}", f"{folder}/{unused}{moved}")
+                os.rmdir(path)
         os.rmdir(folder)
 
 

@@ -358,6 +358,26 @@ def symlinks() -> str:
     return special if special.startswith("REACHED") else outside
 
 
+def bury() -> str:
+    """A scratch folder that is hard to clear: deeper than any path is long, forbidden to its owner, with names like the clearer's own."""
+    home = os.getcwd()
+    Path(".moved-1").mkdir()
+    Path(".moved-1/.moved-2").write_text("x")
+    depth = 0
+    try:
+        while depth < 900:
+            os.mkdir("d" * 50)
+            os.chdir("d" * 50)
+            depth += 1
+    except OSError:
+        pass
+    Path("leaf").write_text("x") if depth < 900 else None
+    os.chmod(".", 0)
+    os.chmod(home + "/" + "d" * 50, 0)
+    os.chmod(home, 0)
+    return f"buried {depth} deep"
+
+
 def links() -> str:
     return tried(
         lambda: os.link("/opt/site/synthtools/tool.py", "l"), lambda: os.link("/etc/passwd", "m"), lambda: os.rename("/toolkit/tools.py", "n")
