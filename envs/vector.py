@@ -31,8 +31,8 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: a vector environment has at least 1")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self._in_flight = env.backend_name == "docker"
-        """Whether calls are sent ahead, to be carried out at once in all."""
+        self._in_flight = False
+        """Whether calls are sent ahead, to be carried out at once in all that can have many under way."""
         self.num_envs = num_envs
         self.envs = [env, *(env.sibling() for _ in range(num_envs - 1))]
         self.render_mode = env.render_mode
@@ -57,6 +57,7 @@ class ToolVectorEnv(VectorEnv[Observations, Sequence[Action], NDArray[Any]]):
             self._observations[index], info = self.envs[index].reset(seed=seeds[index], options=options)
             self._done[index] = False
             infos = self._add_info(infos, info, index)
+        self._in_flight = any(hasattr(self.envs[index].backend, "announce") for index in chosen)
         return tuple(self._observations), infos
 
     def step(self, actions: Iterable[Action]) -> Stepped:

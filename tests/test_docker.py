@@ -93,6 +93,8 @@ def test_hostile_arguments_are_answered_alike() -> None:
     odd += [ToolCall(name, {}) for name in NAMES] + [ToolCall(tool.name, "x" * 10_000_000), ToolCall(tool.name, {"boat_id": object()})]
     for call in odd:
         assert docker.call(call) == local.call(call)
+    for huge in ({"boat_id": "x" * 40_000_000}, {"x" * 40_000_000: 1}):
+        assert docker.call(ToolCall(tool.name, huge)).error == "too_large"
     assert docker.snapshot() == local.snapshot()
     docker.close()
 

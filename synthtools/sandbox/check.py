@@ -59,4 +59,4 @@ def _weaknesses(facts: Mapping[str, str]) -> Iterator[str]:
     if facts.get("landlock") == "none":
         yield "no Landlock: a worker sees its container's /proc and its siblings' scratch folders"
     if facts.get("transport") == "stdio":
-        yield "no shared socket: calls go through the engine, about five times slower"
+        yield "no shared socket: calls go through the engine, which is slower"

@@ -73,7 +73,7 @@ class Container:
         self._lock = threading.RLock()
         self._links: dict[bytes, socket.socket] = {}
         self._linked = threading.Condition()
-        self._folder = Path(tempfile.mkdtemp(prefix="st-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="st-"))
         self._listener: socket.socket | None = None
         self._attached: socket.socket | None = None
         self.id = ""
@@ -115,7 +115,7 @@ class Container:
 
     def _listen(self) -> Path:
         """A socket in a folder that only this user can reach, and that the container cannot change."""
-        shared = self._folder / "link"
+        shared = self.folder / "link"
         shared.mkdir(mode=0o755)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(shared / "link"))
@@ -241,12 +241,12 @@ class Container:
                 self.engine.remove(self.id)
         if self._attached is not None:
             self._attached.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def link_is_ours(self) -> bool:
         """Whether what lies in the shared folder is still the socket that was made."""
-        return stat.S_ISSOCK(os.lstat(self._folder / "link" / "link").st_mode)
+        return stat.S_ISSOCK(os.lstat(self.folder / "link" / "link").st_mode)
 
 
 def _as_inside(domain: Domain) -> Domain:

@@ -24,6 +24,8 @@ from synthtools.tool import ToolCall, ToolResult
 
 T = TypeVar("T")
 _AUDIT_SECONDS = 1800.0
+_MOST = 4 * 1024 * 1024
+"""Bytes of one call's arguments that go into a container; more are `too_large`, however they are spread over a mapping."""
 _KINDS: Mapping[int, FailureKind] = {signal.SIGXCPU: "timeout", signal.SIGKILL: "memory"}
 """Signal that ended a worker in the middle of a call → what that means; any other: it crashed."""
 
@@ -192,11 +194,12 @@ def together(calls: Sequence[tuple[DockerBackend, ToolCall]]) -> Iterator[ToolRe
 
 
 def _plain_call(call: ToolCall) -> tuple[str, Any]:
-    """A call as plain values; what is no plain value stays none, and is refused inside as it would be here."""
+    """A call as plain values. What is no plain value stays none, what is too long stays so: both are refused inside as they would be here."""
     name, arguments = str(call.name)[:1000], call.arguments
     if isinstance(arguments, str):
         return name, str(arguments)[: MAX_BYTES + 1]
-    return name, wire.plain(arguments)
+    plain = wire.plain(arguments)
+    return name, plain if len(frames.pack_order(plain)) <= _MOST else " " * (MAX_BYTES + 1)
 
 
 def describe_contained(domain: Domain, pool: Pool | None = None) -> Mapping[str, Any]:

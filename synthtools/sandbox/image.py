@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from docker.models.images import Image as DockerImage
 
 Way = Literal["interpreter", "debian"]
-WAYS: tuple[Way, ...] = ("interpreter", "debian")
 REPOSITORY, TOOLKIT_REPOSITORY = "synthtools-runtime", "synthtools-toolkit"
 RECIPE = "2"
 """Changes whenever the same inputs would make another image."""

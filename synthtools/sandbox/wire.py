@@ -16,7 +16,6 @@ from synthtools.sandbox.frames import Garbled
 from synthtools.tool import ErrorKind, Scalar, ToolResult
 
 _ERRORS = frozenset(get_args(ErrorKind))
-_OPS = ("insert", "update", "delete")
 _DEEPEST = 64
 _PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 

@@ -173,8 +173,7 @@ class Zygote:
             gc.enable()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            link = link if link is not None else connect(token)
-            only(link)
+            link = only(link if link is not None else connect(token))
             domain = self.domains[digest]
             scratch = _scratch(os.getpid()) if domain.toolkit is not None else ""
             shut_in(limits, scratch)
@@ -205,8 +204,8 @@ def shut_in(limits: confine.WorkerLimits, scratch: str) -> None:
     syscalls.install(os.getpid())
 
 
-def only(link: socket.socket) -> None:
-    """Close every file but the link (as number 3) and three nulls: nothing of the supervisor's is left."""
+def only(link: socket.socket) -> socket.socket:
+    """Close every file but the link (as number 3) and three nulls: nothing of the supervisor's is left. Gives the link anew."""
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
@@ -214,7 +213,7 @@ def only(link: socket.socket) -> None:
     if fd != 3:
         os.dup2(fd, 3)
     os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-    link.__init__(fileno=3)  # type: ignore[misc]
+    return socket.socket(fileno=3)
 
 
 def connect(token: bytes) -> socket.socket:

@@ -503,6 +503,7 @@ def sql_loop() -> str:
 
 
 def drip() -> str:
+    os.write(3, struct.pack("!I", 1000))
     for _ in range(1000):
         os.write(3, b"\x00")
         time.sleep(0.3)
