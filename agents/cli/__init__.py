@@ -9,12 +9,12 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, catalog, export, generate, image, rollout, run, tasks, validate
+from agents.cli import audit, catalog, export, generate, image, rollout, run, tasks, train, validate
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
 _INTERRUPTED = 130
-_RESUMED = ("run", "rollout")
+_RESUMED = ("run", "rollout", "train")
 """The commands that go on where they were."""
 _DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EBUSY}
@@ -59,6 +59,7 @@ def _options(
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(image.image, name="image")
+app.add_typer(train.train, name="train")
 
 
 def main() -> None:
@@ -112,6 +113,9 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
     from agents.lock import Locked
     from agents.run import RunError
+    from agents.students.course import RecipeError
+    from agents.students.environment import ToolNameError
+    from agents.students.format import FormatError
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
     from synthtools.load import UnknownDomain
@@ -119,7 +123,20 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from synthtools.sandbox.engine import EngineError
     from synthtools.toolkit.fault import ToolkitError
 
-    return (BadInput, BlueprintError, EngineError, Locked, PackError, RunError, ToolkitError, UnknownDomain, Untrusted)
+    return (
+        BadInput,
+        BlueprintError,
+        EngineError,
+        FormatError,
+        Locked,
+        PackError,
+        RecipeError,
+        RunError,
+        ToolkitError,
+        ToolNameError,
+        UnknownDomain,
+        Untrusted,
+    )
 
 
 def _complain(message: str, status: int) -> int:

@@ -1,0 +1,93 @@
+"""`synthtools train`: a student learns."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agents.cli.output import BadInput, Failed, Json, Out, make_folder, print_json, print_line, progress
+
+if TYPE_CHECKING:
+    from agents.students.course import Grpo
+
+train = typer.Typer(help="Train a student on this machine.", no_args_is_help=True, rich_markup_mode=None)
+RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+PackFolder = Annotated[Path | None, typer.Option("--pack", file_okay=False, help="The pack whose tasks are played; the recipe's if not given.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="The model to begin with, a folder or a name; the recipe's if not given.")]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the optimiser; the recipe's if not given.")]
+RecipeSeed = Annotated[int | None, typer.Option("--seed", min=0, help="Everything that is drawn comes from it; the recipe's if not given.")]
+NEEDED = ("torch", "transformers", "trl", "datasets", "matplotlib")
+
+
+@train.command("grpo")
+def grpo(
+    recipe: RecipeFile,
+    out: Out,
+    pack: PackFolder = None,
+    model: ModelName = None,
+    steps: Steps = None,
+    seed: RecipeSeed = None,
+    as_json: Json = False,
+) -> None:
+    """Reinforce a student by GRPO: it acts in a pack's tasks, and what its calls came to is its reward. Killed, the same command goes on."""
+    refuse_without_packages()
+    settings = _grpo_recipe(recipe, {"pack": pack and str(pack), "model": model, "steps": steps, "seed": seed})
+    make_folder(out)
+    from agents.students.grpo import grpo as reinforce
+
+    with progress("grpo") as update:
+        trained = reinforce(settings, out, update)
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({"out": str(out), **asdict(trained)})
+    else:
+        print_line(f"{trained.steps:,} steps over {trained.tasks:,} tasks")
+        print_line(f"Mean reward {trained.first_reward:.3f} over the first fifth of the steps, {trained.last_reward:.3f} over the last")
+        print_line(f"The model is in {out}, its curve in {out / 'curve.png'}")
+    if not trained.last_reward and not trained.first_reward:
+        raise Failed(f"{out}: no rollout was ever rewarded, so nothing was learned; begin with a model that makes calls, or take easier tasks")
+
+
+def refuse_without_packages() -> None:
+    """BadInput where what training needs is not installed."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BadInput(f'training needs packages that are not here ({", ".join(missing)}): pip install "synthtools[train]"')
+
+
+def _grpo_recipe(path: Path, changed: dict[str, Any]) -> Grpo:
+    from pydantic import ValidationError
+
+    from agents.students.course import Grpo
+
+    data = _mapping(path)
+    try:
+        made = Grpo.model_validate({**data, **{name: value for name, value in changed.items() if value is not None}})
+    except ValidationError as error:
+        found = error.errors()[0]
+        place = ".".join(str(part) for part in found["loc"])
+        if found["type"] == "extra_forbidden":
+            raise BadInput(f"{path}: {place}: no such key; there are {', '.join(Grpo.model_fields)}") from None
+        raise BadInput(f"{path}: {place + ': ' if place else ''}{found['msg'].removeprefix('Value error, ')}") from None
+    for name in ("model", "pack"):
+        if not getattr(made, name):
+            raise BadInput(f"{path}: {name}: is not given; set it here or with --{name}")
+    return made
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}:1: a recipe is a mapping of settings, such as `steps: 200`")
+    return data
