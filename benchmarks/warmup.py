@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -118,23 +119,41 @@ def chance(model: Any, samples: Sequence[Sample], size: int = 32) -> float:
     return sum(found) / len(found)
 
 
-def warm_up(model: Any, samples: Sequence[Sample], held: Sequence[Sample], *, until: float, most: int, seed: int) -> list[dict[str, float]]:
-    """Teach until the chance on held-out tasks reaches `until`, looking every 20 steps; the curve of that."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
-    rng = np.random.Generator(np.random.PCG64(seed))
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """How a model is warmed up."""
+
+    until: float
+    """The chance on held-out tasks that is enough."""
+    most: int
+    """Steps at most."""
+    rate: float = 2e-3
+    every: int = 20
+    """Steps between two looks at the chance."""
+    size: int = 8
+    seed: int = 1
+
+
+def warm_up(model: Any, samples: Sequence[Sample], held: Sequence[Sample], teaching: Teaching) -> list[dict[str, float]]:
+    """Teach until the chance is enough; the curve of it.
+
+    Every token is learned, as copying is learned from all that repeats in a conversation.
+    """
+    optimiser = torch.optim.AdamW(model.parameters(), lr=teaching.rate, weight_decay=0.01)
+    rng = np.random.Generator(np.random.PCG64(teaching.seed))
     curve: list[dict[str, float]] = []
-    for step in range(1, most + 1):
+    for step in range(1, teaching.most + 1):
         for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * min(1.0, step / 30)
-        ids, attention, labels = batch_of([samples[int(index)] for index in rng.integers(len(samples), size=16)])
-        loss = model(input_ids=ids, attention_mask=attention, labels=labels).loss
+            group["lr"] = teaching.rate * min(1.0, step / (1.5 * teaching.every))
+        ids, attention, _ = batch_of([samples[int(index)] for index in rng.integers(len(samples), size=teaching.size)])
+        loss = model(input_ids=ids, attention_mask=attention, labels=torch.where(attention > 0, ids, -100)).loss
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        if step % 20 == 0:
+        if step % teaching.every == 0:
             curve.append({"step": step, "loss": loss.item(), "chance": chance(model, held)})
             print(f"warm-up: step {step}, loss {loss.item():.3f}, chance {curve[-1]['chance']:.3f}", file=sys.stderr, flush=True)
-            if not math.isfinite(loss.item()) or curve[-1]["chance"] >= until:
+            if not math.isfinite(loss.item()) or curve[-1]["chance"] >= teaching.until:
                 break
     return curve

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,9 @@ def test_only_tools_are_offered(pool: Pool, simple: tuple[Task, ...]) -> None:
     assert public == {*map(name_of, tools), "reset", "get_reward"}
 
 
-@pytest.mark.parametrize(("name", "field"), [("reset", "a"), ("get_reward", "a"), ("_hidden", "a"), ("two words", "a"), ("fine", "from"), ("fine", "a-b")])
+@pytest.mark.parametrize(
+    ("name", "field"), [("reset", "a"), ("get_reward", "a"), ("_hidden", "a"), ("two words", "a"), ("fine", "from"), ("fine", "a-b")]
+)
 def test_tools_that_cannot_be_methods_are_refused(name: str, field: str) -> None:
     """A name that TRL takes for something else, or that Python has no way to say, is an error that names the tool."""
     parameters = {"type": "object", "properties": {field: {"type": "string"}}, "required": []}
@@ -128,7 +130,9 @@ def test_tasks_that_need_the_same_share_a_choice(pack: Pack) -> None:
     assert show(pack.tasks, worlds, Showing(tools=3), 6).sets != shown.sets
     whole = show(pack.tasks, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
     assert [message["role"] for message in whole.rows[0]["prompt"]] == ["user"]
-    assert {len(tools) for tools in whole.sets.values()} <= {len(worlds.offers(name, False).without(()).tools) - n for name in pack.domains for n in (0, 1)}
+    assert {len(tools) for tools in whole.sets.values()} <= {
+        len(worlds.offers(name, False).without(()).tools) - n for name in pack.domains for n in (0, 1)
+    }
 
 
 # what comes of calls
@@ -289,7 +293,7 @@ def recipe(base: Path) -> Grpo:
 
 
 @pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch, simple: tuple[Task, ...]) -> Iterator[list[Script]]:
+def scripted(monkeypatch: pytest.MonkeyPatch, simple: tuple[Task, ...]) -> list[Script]:
     """What models say is scripted, in every trainer that is made."""
     from agents.students import grpo
 
@@ -303,7 +307,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, simple: tuple[Task, ...]) -> Itera
         return trainer
 
     monkeypatch.setattr(grpo, "make_trainer", make_scripted)
-    yield scripts
+    return scripts
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -323,7 +327,10 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
     assert (trained.steps, trained.first_reward, trained.last_reward, trained.environments) == (2, 0.5, 0.5, 4)
     assert done == [(1, 2), (2, 2)]
     rows = read_log(tmp_path / "parts" / "log.jsonl")
-    assert [(row["step"], row["reward"], row["episode/finished"], row["tools/call_frequency"]) for row in rows] == [(1, 0.5, 1.0, 1.5), (2, 0.5, 1.0, 1.5)]
+    assert [(row["step"], row["reward"], row["episode/finished"], row["tools/call_frequency"]) for row in rows] == [
+        (1, 0.5, 1.0, 1.5),
+        (2, 0.5, 1.0, 1.5),
+    ]
     assert all(row["grad_norm"] > 0 and row["reward_std"] > 0 for row in rows)
     before, after = weights(base), weights(tmp_path / "parts")
     assert any(not torch.equal(before[name], after[name]) for name in before)
@@ -333,7 +340,9 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
 
     shown = prepare(recipe, pack).shown
     tokenizer = load_tokenizer(recipe)
-    exact = {tokenizer.decode(ChatFormat(tokenizer, tokenizer.chat_template).prompt(row["prompt"], shown.sets[row["environment"]])) for row in shown.rows}
+    exact = {
+        tokenizer.decode(ChatFormat(tokenizer, tokenizer.chat_template).prompt(row["prompt"], shown.sets[row["environment"]])) for row in shown.rows
+    }
     assert set(scripted[0].prompts) <= exact
 
     longer = recipe.model_copy(update={"steps": 3})
@@ -357,6 +366,7 @@ def test_our_fault_ends_the_training(recipe: Grpo, tmp_path: Path, scripted: lis
 def test_a_model_whose_calls_trl_cannot_read_is_refused(base: Path, tmp_path: Path, recipe: Grpo) -> None:
     """A template that TRL does not know is an error that says what to give instead; one that it knows is taken as it is."""
     import trl
+
     from agents.students.format import STUDENT, FormatError
     from agents.students.grpo import load_tokenizer
 
