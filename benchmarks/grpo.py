@@ -44,7 +44,7 @@ from synthtools.task import Task
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "grpo-tiny.yaml"
 DOMAIN = "building_upkeep"
-WIDTH, LAYERS, VOCABULARY = 128, 3, 1200
+WIDTH, LAYERS, VOCABULARY = 128, 3, 1600
 CHANCE, MOST = 0.25, 1200
 """Taught until the chance is this, or for so many steps."""
 

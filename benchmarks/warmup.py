@@ -128,7 +128,7 @@ class Teaching:
     most: int
     """Steps at most."""
     rate: float = 2e-3
-    every: int = 20
+    every: int = 10
     """Steps between two looks at the chance."""
     size: int = 8
     seed: int = 1
@@ -144,7 +144,7 @@ def warm_up(model: Any, samples: Sequence[Sample], held: Sequence[Sample], teach
     curve: list[dict[str, float]] = []
     for step in range(1, teaching.most + 1):
         for group in optimiser.param_groups:
-            group["lr"] = teaching.rate * min(1.0, step / (1.5 * teaching.every))
+            group["lr"] = teaching.rate * min(1.0, step / (3 * teaching.every))
         ids, attention, _ = batch_of([samples[int(index)] for index in rng.integers(len(samples), size=teaching.size)])
         loss = model(input_ids=ids, attention_mask=attention, labels=torch.where(attention > 0, ids, -100)).loss
         optimiser.zero_grad()
