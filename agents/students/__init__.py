@@ -1,0 +1,1 @@
+"""Students: models that are trained on trajectories."""
