@@ -13,7 +13,7 @@ import orjson
 
 from envs.spaces import draw_value
 from synthtools.goal import Outcome
-from synthtools.task import SolutionStep, Task, resolve
+from synthtools.task import Task
 from synthtools.tool import ToolCall
 
 SCRIPTED = ("solution", "random", "finish", "refuse", "impossible", "echo")
@@ -88,30 +88,6 @@ def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") 
 
 
 @dataclass(slots=True)
-class SolutionAgent:
-    """Replays the reference solution of the tasks that it was made with: the one agent that knows them."""
-
-    tasks: Mapping[str, Task]
-    name: str = "solution"
-    identity: str = "solution"
-    _steps: tuple[SolutionStep, ...] = ()
-    _results: list[Any] | None = None
-    """JSON results so far; None until the first turn."""
-
-    def begin(self, opening: Opening) -> None:
-        """Turn to the task's solution."""
-        self._steps, self._results = self.tasks[opening.task].solution, None
-
-    def act(self, observations: Sequence[str]) -> Turn:
-        """The solution's next call, its references filled in from the results so far."""
-        if self._results is None:
-            self._results = []
-        else:
-            self._results += [orjson.loads(text) for text in observations]
-        return Turn((resolve(self._steps[len(self._results)], self._results),))
-
-
-@dataclass(slots=True)
 class RandomAgent:
     """Makes a few schema-valid calls drawn from the episode's seed, then finishes with drawn arguments."""
 
@@ -179,6 +155,8 @@ def scripted(name: str) -> Maker:
 def _make_scripted(name: str, tasks: Mapping[str, Task]) -> Agent:
     match name:
         case "solution":
+            from agents.teacher import SolutionAgent  # which is an agent, and so imports this module
+
             return SolutionAgent(tasks)
         case "random":
             return RandomAgent()
@@ -194,6 +172,11 @@ def first_about(opening: Opening, outcome: Outcome) -> str:
     if outcome == "not_allowed":
         policy = re.search(r"^- (\w+):", opening.briefing, re.MULTILINE)
         return policy.group(1) if policy else ""
+    return next(iter(abilities_of(opening)), "")
+
+
+def abilities_of(opening: Opening) -> tuple[str, ...]:
+    """What tools of the domain can change, in words, as `finish` lists it."""
     finish = next(tool["function"] for tool in opening.tools if tool["function"]["name"] == "finish")
     listed = str(finish["parameters"]["properties"]["about"]["description"]).partition("one of: ")[2]
-    return listed.partition(",")[0].rstrip(".")
+    return tuple(filter(None, listed.removesuffix(".").split(", ")))

@@ -53,6 +53,8 @@ class Lesson:
     request: str
     tools: str
     """JSON list of schemas."""
+    reads: frozenset[str]
+    """Names of the domain's tools that only read."""
 
 
 def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> Exported:
@@ -113,14 +115,17 @@ class Lessons:
         """The lesson of one task."""
         task = self._tasks[name]
         tools = self._offers[task.domain].without(task.withheld).text
-        return Lesson(briefing(self._domains[task.domain], task.start.now).rstrip(), task.request, tools)
+        domain = self._domains[task.domain]
+        reads = frozenset(name for name, tool in domain.tools.items() if tool.read_only)
+        return Lesson(briefing(domain, task.start.now).rstrip(), task.request, tools, reads)
 
 
 def trl_example(row: Row, trajectory: Trajectory, lesson: Lesson) -> dict[str, Any]:
-    """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside."""
+    """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside; `reads` names the called tools that only read."""
     return {
         "messages": conversation(trajectory, lesson, _as_object),
         "tools": lesson.tools,
+        "reads": [name for name in dict.fromkeys(step.call.name for step in trajectory.steps) if name in lesson.reads],
         **{"task": row.task, "agent": row.agent, "trial": row.trial, "domain": row.domain, "split": row.split, "kind": row.kind},
         **{"success": row.success, "valid": row.valid, "reward": row.reward, "reason": row.verdict or row.reason},
     }
@@ -211,7 +216,7 @@ def _schema(pa: Any, message: Any) -> Any:
     text = pa.string()
     labels = [(name, text) for name in ("task", "agent")] + [("trial", pa.int64())] + [(name, text) for name in ("domain", "split", "kind")]
     judged = [("success", pa.bool_()), ("valid", pa.bool_()), ("reward", pa.float64()), ("reason", text)]
-    return pa.schema([("messages", pa.list_(message)), ("tools", text), *labels, *judged])
+    return pa.schema([("messages", pa.list_(message)), ("tools", text), ("reads", pa.list_(text)), *labels, *judged])
 
 
 def _ignore(example: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from synthtools.seed import derive
 PROMPT = "Do what is asked by calling tools, one at a time. When nothing is left to do, call finish."
 """Said before the day and the policies to students that were taught so."""
 
-ABILITIES = 6
+ABILITIES = 4
 """Of those that `finish` lists, how many a brief schema keeps."""
+OPTIONAL = 4
+"""Parameters that may be left out, how many a brief schema keeps."""
 SPARE = 2
 """Distractors that a choice of tools has at least, where the domain has so many more."""
 ALWAYS = (FINISH, "respond")
@@ -34,13 +36,36 @@ class Lesson:
     tools: Sequence[Tool]
 
 
-def called(messages: Iterable[Message]) -> list[str]:
-    """The names that a conversation's calls have, each once, in order."""
-    names = (call["function"]["name"] for message in messages for call in message.get("tool_calls") or ())
-    return list(dict.fromkeys(names))
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a conversation takes of its tools."""
+
+    arguments: Mapping[str, frozenset[str]]
+    """Name of a tool → the arguments that its calls have."""
+    abouts: tuple[str, ...] = ()
+    """What `finish` is about."""
 
 
-def choose(tools: Sequence[Tool], needed: Collection[str], most: int, rng: np.random.Generator) -> list[Tool]:
+def needs_of(calls: Iterable[tuple[str, Any]]) -> Needs:
+    """What calls take: names, and arguments where these are a mapping."""
+    arguments: dict[str, frozenset[str]] = {}
+    abouts: list[str] = []
+    for name, given in calls:
+        given = given if isinstance(given, Mapping) else {}
+        arguments[name] = arguments.get(name, frozenset()) | given.keys()
+        if name == FINISH and given.get("about"):
+            abouts.append(str(given["about"]))
+    return Needs(arguments, tuple(abouts))
+
+
+def calls_of(messages: Iterable[Message]) -> Iterator[tuple[str, Any]]:
+    """The name and arguments of every call in a conversation."""
+    for message in messages:
+        for call in message.get("tool_calls") or ():
+            yield call["function"]["name"], call["function"]["arguments"]
+
+
+def choose(tools: Sequence[Tool], needs: Needs, most: int, rng: np.random.Generator) -> list[Tool]:
     """The needed tools and distractors, `most` in all (or the needed and `SPARE` more), in drawn order; `finish` stays last.
 
     Every second distractor is one whose name shares a word with a needed one, while there are such. `most` of 0: all tools.
@@ -49,13 +74,12 @@ def choose(tools: Sequence[Tool], needed: Collection[str], most: int, rng: np.ra
     rest = [tool for tool in tools if name_of(tool) not in ALWAYS]
     rest = [rest[int(index)] for index in rng.permutation(len(rest))]
     if most:
-        chosen = [tool for tool in rest if name_of(tool) in needed]
-        words = {word for name in needed for word in name.split("_")}
-        others = [tool for tool in rest if name_of(tool) not in needed]
+        chosen = [tool for tool in rest if name_of(tool) in needs.arguments]
+        others = [tool for tool in rest if name_of(tool) not in needs.arguments]
+        words = {word for name in needs.arguments for word in name.split("_")}
         near = [tool for tool in others if words & set(name_of(tool).split("_"))]
         far = [tool for tool in others if not words & set(name_of(tool).split("_"))]
-        wanted = max(len(chosen) + SPARE, most) - len(chosen)
-        chosen += _alternating(far, near)[:wanted]
+        chosen += _alternating(far, near)[: max(SPARE, most - len(chosen))]
         rest = [chosen[int(index)] for index in rng.permutation(len(chosen))]
     return [*rest, *last]
 
@@ -71,20 +95,27 @@ def name_of(tool: Tool) -> str:
     return str(tool["function"]["name"])
 
 
-def brief(tool: Tool, keep: Collection[str] = (), rng: np.random.Generator | None = None) -> Tool:
+def brief(tool: Tool, needs: Needs, rng: np.random.Generator, *, described: bool = False) -> Tool:
     """A schema cut to what calls cannot do without: the first sentence, names, types and choices.
 
-    `keep`: parameters whose description stays. Of the abilities that `finish` lists it keeps `ABILITIES`, one that is in `keep` among them.
+    Of the parameters that may be left out it keeps the needed ones and others drawn, `OPTIONAL` in all if the needed are no more;
+    of the abilities that `finish` lists, `ABILITIES`. `described`: parameters keep their descriptions.
     """
     function = tool["function"]
-    parameters = dict(function["parameters"])
-    fields = {name: _plain(field, name in keep) for name, field in parameters.get("properties", {}).items()}
-    if function["name"] == FINISH and "about" in fields:
-        about = str(parameters["properties"]["about"].get("description", ""))
-        fields["about"] = {**fields["about"], "description": _shorter(about, keep, rng)}
-    parameters = {"type": "object", "properties": fields, "required": parameters.get("required", [])}
+    name, parameters = function["name"], function["parameters"]
+    fields = parameters.get("properties", {})
+    required = parameters.get("required", [])
+    free = [key for key in fields if key not in required and key not in needs.arguments.get(name, ())]
+    wanted = OPTIONAL - sum(key not in required and key in needs.arguments.get(name, ()) for key in fields)
+    left_out = set(free) if wanted <= 0 else {free[int(index)] for index in rng.permutation(len(free))[wanted:]}
+    if name in ALWAYS:
+        left_out = set()
+    kept = {key: _plain(field, described) for key, field in fields.items() if key not in left_out}
+    if name == FINISH and "about" in kept:
+        kept["about"]["description"] = _shorter(str(fields["about"].get("description", "")), needs.abouts, rng)
+    parameters = {"type": "object", "properties": kept, "required": list(required)}
     description = str(function["description"]).split(". ")[0].rstrip(".")
-    return {"type": "function", "function": {"name": function["name"], "description": description, "parameters": parameters}}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
 
 
 def _plain(field: Mapping[str, Any], described: bool) -> dict[str, Any]:
@@ -102,27 +133,15 @@ def _plain(field: Mapping[str, Any], described: bool) -> dict[str, Any]:
     return kept
 
 
-def _shorter(about: str, keep: Collection[str], rng: np.random.Generator | None) -> str:
+def _shorter(about: str, needed: Collection[str], rng: np.random.Generator) -> str:
     """What `about` may name, with some of the abilities."""
     listed = about.partition(_LISTED)[2].rstrip(".").split(", ")
     if listed == [""]:
         return about
-    others = [ability for ability in listed if ability not in keep]
-    drawn = others[:ABILITIES] if rng is None else [others[int(index)] for index in rng.permutation(len(others))[:ABILITIES]]
-    kept = [ability for ability in listed if ability in keep][:1]
-    chosen = {*kept, *drawn[: ABILITIES - len(kept)]}
+    kept = [ability for ability in listed if ability in needed][:ABILITIES]
+    others = [ability for ability in listed if ability not in kept]
+    chosen = {*kept, *(others[int(index)] for index in rng.permutation(len(others))[: ABILITIES - len(kept)])}
     return f"the policy, or {_LISTED}{', '.join(ability for ability in listed if ability in chosen)}."
-
-
-def abouts(messages: Iterable[Message]) -> list[str]:
-    """What the calls of `finish` in a conversation are about."""
-    found = []
-    for message in messages:
-        for call in message.get("tool_calls") or ():
-            arguments = call["function"]["arguments"]
-            if call["function"]["name"] == FINISH and isinstance(arguments, Mapping) and arguments.get("about"):
-                found.append(str(arguments["about"]))
-    return found
 
 
 def masked(lesson: Lesson, rng: np.random.Generator) -> Lesson:
@@ -208,28 +227,29 @@ def make_lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape
 def _candidates(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int) -> Iterator[Lesson]:
     """Lessons in the order of preference: with fewer and fewer distractors, then with fewer and fewer turns."""
     spoken = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-    needed = called(messages)
-    least = len([name for name in needed if name not in ALWAYS])
-    most = least + SPARE + int(derive(seed, "tools") % (max(0, shape.tools - least - SPARE) + 1)) if shape.tools else 0
-    for count in [*range(most, least + SPARE, -2), least + SPARE] if most else [0]:
+    least = sum(name not in ALWAYS for name in needs_of(calls_of(messages)).arguments) + SPARE
+    most = least + int(derive(seed, "tools") % (max(0, shape.tools - least) + 1)) if shape.tools else 0
+    for count in [*range(most, least, -2), least] if most else [0]:
         yield _lesson(messages, tools, shape, seed, count)
     for index in reversed(spoken[:-1]):
-        yield _lesson(messages[: index + 1], tools, shape, seed, least + SPARE if most else 0)
+        yield _lesson(messages[: index + 1], tools, shape, seed, 1 if most else 0)
 
 
 def _lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, count: int) -> Lesson:
+    """`count`: tools at most, or the needed and `SPARE` more; 0: all."""
     rng = np.random.Generator(np.random.PCG64(derive(seed, "lesson") >> 11))
-    needed = called(messages)
-    shown = choose(tools, needed, count, rng) if shape.spare else [tool for tool in tools if name_of(tool) in {*needed, *ALWAYS}]
-    first = messages[0]
-    opening = [{**first, "content": f"{shape.prompt}\n\n{first['content']}".strip()}] if first["role"] == "system" else [first]
-    lesson = Lesson([*opening, *messages[1:]], shown)
     hides = rng.random() < shape.masked
+    needs = needs_of(calls_of(messages))
+    shown = choose(tools, needs, count, rng) if shape.spare else [tool for tool in tools if name_of(tool) in {*needs.arguments, *ALWAYS}]
     if shape.brief:
-        keep = abouts(messages)
-        lesson = replace(lesson, tools=[brief(tool, [*keep, *(_described(tool) if hides else ())], rng) for tool in shown])
+        shown = [brief(tool, needs, rng, described=hides) for tool in shown]
+    lesson = Lesson(prompted(messages, shape.prompt), shown)
     return masked(lesson, rng) if hides else lesson
 
 
-def _described(tool: Tool) -> list[str]:
-    return list(tool["function"]["parameters"].get("properties", {}))
+def prompted(messages: Sequence[Message], prompt: str) -> list[Message]:
+    """The conversation with the prompt before the words of its opening."""
+    first = messages[0]
+    if first["role"] != "system":
+        return [{"role": "system", "content": prompt}, *messages] if prompt else list(messages)
+    return [{**first, "content": f"{prompt}\n\n{first['content']}".strip()}, *messages[1:]]

@@ -125,7 +125,7 @@ def test_forged_turns_are_rejected(writing: Trajectory, name: str) -> None:
 
 def test_text_belongs_to_a_turns_first_step(writing: Trajectory) -> None:
     """There it may stand; on the turn's other steps it may not, nor may tokens."""
-    together = tuple(replace(step, turn=0) for step in writing.steps)
+    together = tuple(replace(step, turn=0, text="") for step in writing.steps)
     assert verdict(replace(writing, steps=(replace(together[0], text="All at once.", tokens=7), *together[1:]))) == Verdict(True)
     assert verdict(replace(writing, steps=(together[0], replace(together[1], text="And more."), *together[2:]))).reason == "record"
     assert verdict(replace(writing, steps=(together[0], replace(together[1], tokens=7), *together[2:]))).reason == "record"

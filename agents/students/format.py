@@ -65,6 +65,10 @@ class ChatFormat:
             spoken += [bool(number % 2)] * len(tokens)
         return ids, spoken
 
+    def length(self, messages: Messages, tools: Tools) -> int:
+        """About how many tokens the whole conversation takes."""
+        return len(self.tokenizer.encode(self._render(messages, tools, start=False), add_special_tokens=False))
+
     def said(self, ids: Sequence[int]) -> str:
         """Generated tokens as text, without the stop and other control tokens."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)

@@ -1,0 +1,187 @@
+"""What a teacher says: short forms for each case, one drawn from a seed, and values as people write them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+LONGEST = 160
+"""Characters of what is said in one turn, at most."""
+
+_FORMS = {
+    "look": """
+        Let me look that up. | Let me check. | I will look first. | One moment, I will look it up. | Let me see what is on file. |
+        Let me find that. | I will check the records first. | First, a look at the records.
+    """,
+    "act": """
+        Found it; now I can do it. | I have what I need. Going ahead. | That is all I need; I will do it now. | Good, now I can go ahead. |
+        Now that I know that, I will do it. | I have found it. Going ahead. | With that I can do it. | That tells me enough to go ahead.
+    """,
+    "error": """
+        That did not work; let me go on another way. | That was refused; trying another way. | No luck with that. Another way, then. |
+        That came back as an error; I will go on differently. | That did not go through. Let me try something else. |
+        An error; I will see what else there is. | That failed, so I will try it differently. | Not like that, it seems. Trying another way.
+    """,
+    "again": """
+        That did not work; once more. | That came back as an error. Trying again. | That did not go through; I will try it again. |
+        An error; let me try that again. | That failed, so once more. | No luck; once again. | Let me try that once more. |
+        That was refused; one more try.
+    """,
+    "number": """
+        It is {v}. | That is {v}. | The answer is {v}. | The figure is {v}. | That would be {v}. | I make it {v}. | The records say {v}. |
+        It says {v} here. | On file it is {v}. | {v}.
+    """,
+    "there are": """
+        There are {v}. | I count {v}. | The answer is {v}. | There are {v} of them. | That makes {v}. | I make it {v}. | The count is {v}. |
+        In all there are {v}. | {v}.
+    """,
+    "money": """
+        It is {v}. | That comes to {v}. | The amount is {v}. | That makes {v}. | It comes to {v}. | The answer is {v}. | It works out at {v}. |
+        The figure is {v}. | That would be {v}. | {v}.
+    """,
+    "date": """
+        It is {v}. | That is {v}. | The date is {v}. | The day is {v}. | That would be {v}. | The answer is {v}. | The records say {v}. |
+        It says {v} here. | On file it is {v}. | {v}.
+    """,
+    "id": """
+        It is {v}. | That is {v}. | The number is {v}. | That would be {v}. | The answer is {v}. | The one you want is {v}. | I found it: {v}. |
+        You are looking for {v}. | {v}.
+    """,
+    "ids": """
+        These are the ones: {v}. | They are {v}. | I found these: {v}. | The numbers are {v}. | Those would be {v}. | Here they are: {v}. |
+        The answer is {v}. | The list: {v}. | {v}.
+    """,
+    "word": """
+        It is {v}. | That is {v}. | The answer is {v}. | It says {v} here. | The records say {v}. | That would be {v}. | On file it is {v}. |
+        What I have is {v}. | The entry is {v}.
+    """,
+    "yes": """
+        Yes. | Yes, that is so. | The answer is yes. | The records say yes. | That is a yes. | Yes, so it says here. | Yes, I have checked. |
+        Yes, according to the records.
+    """,
+    "no": """
+        No. | No, that is not so. | The answer is no. | The records say no. | That is a no. | No, so it says here. | No, I have checked. |
+        No, according to the records.
+    """,
+    "none": """
+        There are none. | I found none. | None. | None that I can find. | The list is empty. | There is nothing there. |
+        I looked, and there are none. | The records hold none.
+    """,
+    "instead": """
+        The number is {v}. | The number you wanted instead: {v}. | As you asked, the number: {v}. | Here is the number instead: {v}. |
+        So here is the number: {v}. | The number, as you wanted: {v}. | The number to go by is {v}. | What I can give you is the number: {v}.
+    """,
+    "long": """
+        Here is all of it. | The full answer is here. | I have put all of it in the answer. | This is the whole answer. |
+        That is what I found, all of it. | Here is everything that I found. | It is a long answer; here it is. | The answer is here in full.
+    """,
+    "done": """
+        Done. | That's done. | All done. | It is done. | I have done that. | That has been done. | Done, as you asked. | All set. |
+        That is taken care of.
+    """,
+    "both": """
+        Both are done. | Both done. | I have done both. | Done, both of them. | Both have been done. | That's both done. |
+        Both are taken care of. | Both things are done.
+    """,
+    "all three": """
+        All three are done. | All three done. | I have done all three. | Done, all three of them. | All three have been done. |
+        That's all three done. | All three are taken care of. | All three things are done.
+    """,
+    "done with": """
+        Done. {a} | That's done. {a} | All done. {a} | It is done. {a} | I have done that. {a} | That has been done. {a} |
+        Done, as you asked. {a} | That is taken care of. {a} | {a}
+    """,
+    "updated": """
+        Done. {v} has been updated. | {v} has been updated. | That's done: {v} is up to date. | I have updated {v}. | {v} is up to date now. |
+        All set, {v} has been updated. | Done, and {v} is up to date. | I have done that and updated {v}. | It is done; {v} is up to date.
+    """,
+    "state": """
+        Done. {v} is now marked as {s}. | {v} is now marked as {s}. | {v} is down as {s} now. | That's done: {v} is now marked as {s}. |
+        Done. {v} now shows as {s}. | I have done that; {v} is now down as {s}. | {v} now has the state {s}. | All set, {v} now shows as {s}.
+    """,
+    "added": """
+        Done. The number is {v}. | Done; it is on file as {v}. | That's done, under the number {v}. | It has been entered as {v}. |
+        I have entered it as {v}. | That is on record now as {v}. | All set. The new number is {v}. | Done. You will find it under {v}.
+    """,
+    "removed": """
+        Done. {v} has been removed. | {v} has been removed. | {v} is gone. | I have removed {v}. | That's done: {v} has been removed. |
+        {v} is no longer on file. | All set, {v} has been removed. | {v} has been taken off the records.
+    """,
+    "impossible": """
+        I cannot do that from here; there is no tool for it: {v}. | I'm sorry, that is not possible here. What is missing: {v}. |
+        That cannot be done here: I have no tool for "{v}". | Sorry, I lack the tool for that, which would be "{v}". |
+        That takes a tool that I do not have here: {v}. | There is no way to do that from here; "{v}" is not among my tools. |
+        I'm afraid I cannot do that. The tool for it is missing: {v}. | Not possible from here, I'm sorry: I have nothing for "{v}".
+    """,
+    "blocked": """
+        That cannot be done: {v} stands in the way. | I'm sorry, that is not possible because of {v}. | {v} stands in the way of that. |
+        I cannot do that; what blocks it is {v}. | That does not work, because of {v}. | Not possible, I'm sorry: {v} blocks it. |
+        I'm afraid {v} makes that impossible. | I have not done it, for {v} is in the way.
+    """,
+    "cannot": """
+        I'm sorry, that is not possible from here. | That cannot be done from here. | I cannot do that here. | Sorry, that does not work here. |
+        I'm afraid that cannot be done here. | There is no way to do that from here. | That is not possible here. | I have no way to do that.
+    """,
+    "not allowed": """
+        I'm not allowed to do that: the rule "{v}" forbids it. | That is against a rule of ours: "{v}". |
+        I'm sorry, our policy forbids that: "{v}". | The policy "{v}" does not allow that. | A rule stands in the way: "{v}". |
+        I may not do that. The rule is "{v}". | That would break the rule "{v}", so I have left it. | I'm afraid a policy rules that out: "{v}".
+    """,
+    "rule": """
+        I may not do that. The rule ({v}): {t} | That is not allowed, by the rule "{v}": {t} | I'm sorry, no: {t} That is the rule "{v}". |
+        A policy forbids it ({v}): {t} | Our rule "{v}" says: {t} So I have left it. | That would break the rule "{v}": {t} |
+        I'm not allowed to do that: {t} (The rule is "{v}".) | Not allowed, I'm afraid ({v}): {t}
+    """,
+    "forbidden": """
+        I'm not allowed to do that. | A rule forbids that. | That is against our rules. | Our rules do not allow that. | I may not do that. |
+        A policy stands in the way of that. | I'm sorry, that is not allowed. | I'm afraid a rule forbids that.
+    """,
+}
+PHRASES: Mapping[str, tuple[str, ...]] = MappingProxyType({case: tuple(" ".join(forms.split()).split(" | ")) for case, forms in _FORMS.items()})
+"""Case → its forms. `v` is what a form is about; `s` a state, `t` a policy's text, `a` a sentence before this one's."""
+
+
+def say(case: str, values: Mapping[str, str], random: np.random.Generator, *, room: int = LONGEST) -> str:
+    """A drawn form of a case with these values, one that fits into the room; empty when none does."""
+    texts = [form.format_map(values) for form in PHRASES[case]]
+    fitting = [text for text in texts if len(text) <= room]
+    number = int(random.random() * len(fitting))
+    return fitting[number] if fitting else ""
+
+
+def plain(value: Any) -> str:
+    """A value as one printable line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def in_words(value: Any) -> str:
+    """A name as words: `no_show` is no show; what is no such name stays as it is."""
+    text = plain(value)
+    return text.replace("_", " ") if re.fullmatch(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+", text) else text
+
+
+def listed(values: Sequence[str]) -> str:
+    """Values joined by commas and a last `and`."""
+    return " and ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else "".join(values)
+
+
+def amount(value: Any) -> str:
+    """Money with two decimals, as results show it."""
+    return f"{float(value):.2f}"
+
+
+def figure(value: Any) -> str:
+    """A number without a decimal part that says nothing."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else plain(value)
+
+
+def day(value: str, random: np.random.Generator) -> str:
+    """A date (the day of a date-time) as it stands, or in words."""
+    date = datetime.date.fromisoformat(value[:10])
+    words = f"{date.day} {date:%B} {date.year}"
+    return (date.isoformat(), words, f"{date:%A}, {words}")[int(random.random() * 3)]

@@ -1,0 +1,109 @@
+"""A recipe: everything that decides what a student becomes, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.lesson import PROMPT, Shape
+from synthtools.nearest import did_you_mean
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; the message is one line for people."""
+
+
+class Lessons(BaseModel):
+    """How conversations are cut to size and dressed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tools: Annotated[int, Field(ge=0)] = 6
+    """Shown in a lesson at most, besides `finish`; 0: all."""
+    distractors: bool = True
+    masked: Share = 0.2
+    """Share of lessons whose names are made up."""
+    brief: bool = True
+    prompt: str = PROMPT
+    lookups: bool = True
+    max_tokens: Annotated[int, Field(ge=32)] = 896
+
+    def shape(self) -> Shape:
+        """The same for `make_lesson`."""
+        return Shape(self.tools, self.distractors, self.masked, self.brief, self.prompt, self.lookups, self.max_tokens)
+
+
+class Lora(BaseModel):
+    """Low-rank adapters instead of all weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: Positive = 16
+    alpha: Positive = 32
+    dropout: Share = 0.0
+
+
+class Sft(BaseModel):
+    """Supervised fine-tuning on exported conversations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "smollm2"
+    """`smollm2` (see `synthtools student fetch`), a folder, or a hub name."""
+    template: str = "auto"
+    """`auto`, `own`, `student`, or a Jinja file."""
+    trajectories: Annotated[int, Field(ge=0)] = 0
+    """How many are drawn; 0: all."""
+    no_change: bool = True
+    """Whether tasks are taken whose right end is to change nothing: `impossible` and `not_allowed`."""
+    lessons: Lessons = Lessons()
+    lora: Lora | None = None
+    epochs: Rate = 1.0
+    learning_rate: Rate = 4e-4
+    warmup: Share = 0.1
+    """Share of the steps."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    batch: Positive = 4
+    accumulate: Positive = 1
+    """Batches of one step."""
+    precision: Literal["auto", "bf16", "mixed", "fp32"] = "auto"
+    """`bf16`: weights in bf16, a copy of them in fp32 for the optimiser; `mixed`: weights in fp32, products in bf16; `auto`: bf16 on a CPU, else mixed."""
+    checkpointing: bool = False
+    """Whether activations are computed again instead of kept."""
+    save_every: Positive = 25
+    """Steps between checkpoints."""
+    seed: int = 0
+
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+
+def read_recipe(path: Path, kind: type[Recipe], changed: dict[str, Any]) -> Recipe:
+    """The recipe in a YAML file, with some settings changed. Raises RecipeError, in one line that names the key."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if data is not None and not isinstance(data, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of settings, such as `trajectories: 1000`")
+    try:
+        return kind.model_validate({**(data or {}), **changed})
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {_first(error, kind)}") from None
+
+
+def _first(error: ValidationError, kind: type[BaseModel]) -> str:
+    found = error.errors()[0]
+    place = ".".join(str(part) for part in found["loc"])
+    if found["type"] != "extra_forbidden":
+        return f"{place}: {found['msg']}"
+    return f"{place}: no such setting; {did_you_mean(str(found['loc'][-1]), kind.model_fields)}"
