@@ -288,7 +288,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(base: Path) -> Grpo:
     """Steps over tasks of one call, few tools."""
-    settings = {"steps": 2, "generations": 4, "batch": 4, "tools": 2, "briefing": False, "kinds": ["single"], "tasks": 4}
+    settings = {"steps": 2, "generations": 4, "batch": 4, "tools": 2, "briefing": False, "kinds": ["single"], "tasks": 4, "precision": "fp32"}
     return Grpo(model=str(base), pack=str(small_pack()), max_tokens=1024, turns=3, learning_rate=1e-3, save_every=1, **settings)
 
 
@@ -319,8 +319,8 @@ def weights(folder: Path) -> dict[str, Any]:
 
 def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path: Path, pack: Pack, scripted: list[Script]) -> None:
     """Half the rollouts are right and earn 1.0, the weights change, the pool is used again; a run in two parts ends as one in a single part."""
-    from agents.students.format import ChatFormat
-    from agents.students.grpo import grpo, load_tokenizer, prepare
+    from agents.students.grpo import grpo, prepare
+    from agents.students.model import load_model
 
     done = []
     trained = grpo(recipe, tmp_path / "parts", lambda step, steps: done.append((step, steps)))
@@ -339,10 +339,8 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
     assert (card["base"], card["pack"], card["recipe"]["steps"]) == (str(base), pack.digest, 2)
 
     shown = prepare(recipe, pack).shown
-    tokenizer = load_tokenizer(recipe)
-    exact = {
-        tokenizer.decode(ChatFormat(tokenizer, tokenizer.chat_template).prompt(row["prompt"], shown.sets[row["environment"]])) for row in shown.rows
-    }
+    speech = load_model(recipe.model, recipe.template, "fp32").format
+    exact = {speech.tokenizer.decode(speech.prompt(row["prompt"], shown.sets[row["environment"]])) for row in shown.rows}
     assert set(scripted[0].prompts) <= exact
 
     longer = recipe.model_copy(update={"steps": 3})
@@ -363,22 +361,35 @@ def test_our_fault_ends_the_training(recipe: Grpo, tmp_path: Path, scripted: lis
         grpo(recipe, tmp_path / "out")
 
 
-def test_a_model_whose_calls_trl_cannot_read_is_refused(base: Path, tmp_path: Path, recipe: Grpo) -> None:
-    """A template that TRL does not know is an error that says what to give instead; one that it knows is taken as it is."""
+@pytest.mark.parametrize("name", ["qwen2_5", "qwen3", "llama3_1"])
+def test_calls_are_read_in_templates_that_trl_knows(name: str, base: Path) -> None:
+    """A model's own template is taken as it is, with TRL's way of reading it."""
     import trl
 
-    from agents.students.format import STUDENT, FormatError
-    from agents.students.grpo import load_tokenizer
+    from agents.students.format import ChatFormat
+    from agents.students.grpo import read_calls
+    from agents.students.model import load_model
 
+    tokenizer = load_model(str(base), "student", "fp32").tokenizer
+    template = (Path(trl.__file__).parent / "chat_templates" / f"{name}.jinja").read_text(encoding="utf-8")
+    read_calls(ChatFormat(tokenizer, template))
+    assert tokenizer.chat_template == template
+    assert tokenizer.response_template["fields"]["tool_calls"]
+
+
+def test_calls_are_read_in_templates_that_nobody_knows(base: Path, tmp_path: Path) -> None:
+    """A template that writes calls as Hermes does is read, whoever wrote it; any other is an error that says what to give."""
+    from agents.students.format import STUDENT, FormatError
+    from agents.students.grpo import read_calls
+    from agents.students.model import load_model
+
+    text = STUDENT.read_text(encoding="utf-8")
     own = tmp_path / "own.jinja"
-    own.write_text(STUDENT.read_text(encoding="utf-8") + "{# a stranger's #}", encoding="utf-8")
+    own.write_text(text + "{# a stranger's #}", encoding="utf-8")
+    read_calls(load_model(str(base), str(own), "fp32").format)
+    own.write_text(text.replace("<tool_call>", "[call]"), encoding="utf-8")
     with pytest.raises(FormatError, match="template: student"):
-        load_tokenizer(recipe.model_copy(update={"template": str(own)}))
-    known = Path(trl.__file__).parent / "chat_templates" / "qwen2_5.jinja"
-    tokenizer = load_tokenizer(recipe.model_copy(update={"template": str(known)}))
-    ids = tokenizer.encode('<tool_call>\n{"name": "a", "arguments": {"b": 1}}\n</tool_call>' + STOP)
-    prompt = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], add_generation_prompt=True)["input_ids"]
-    assert tokenizer.parse_response(ids, prefix=prompt)["tool_calls"][0]["function"] == {"name": "a", "arguments": {"b": 1}}
+        read_calls(load_model(str(base), str(own), "fp32").format)
 
 
 # what it is told
@@ -401,7 +412,7 @@ def test_recipes_choose_tasks(pack: Pack) -> None:
     ("text", "complaint"),
     [
         ("steps: 0", "steps: Input should be greater than or equal to 1"),
-        ("stepz: 3", "stepz: no such key"),
+        ("stepz: 3", "stepz: no such setting"),
         ("batch: 10", "batch is 10: give a multiple of generations, which is 8"),
         ("micro_batch: 3", "micro_batch is 3: give a divisor of batch"),
         ("[1]", "a recipe is a mapping"),

@@ -113,9 +113,10 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
     from agents.lock import Locked
     from agents.run import RunError
-    from agents.students.course import RecipeError
     from agents.students.environment import ToolNameError
     from agents.students.format import FormatError
+    from agents.students.model import ModelError
+    from agents.students.recipe import RecipeError
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
     from synthtools.load import UnknownDomain
@@ -129,6 +130,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         EngineError,
         FormatError,
         Locked,
+        ModelError,
         PackError,
         RecipeError,
         RunError,

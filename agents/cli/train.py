@@ -60,34 +60,11 @@ def refuse_without_packages() -> None:
 
 
 def _grpo_recipe(path: Path, changed: dict[str, Any]) -> Grpo:
-    from pydantic import ValidationError
-
     from agents.students.course import Grpo
+    from agents.students.recipe import read_recipe
 
-    data = _mapping(path)
-    try:
-        made = Grpo.model_validate({**data, **{name: value for name, value in changed.items() if value is not None}})
-    except ValidationError as error:
-        found = error.errors()[0]
-        place = ".".join(str(part) for part in found["loc"])
-        if found["type"] == "extra_forbidden":
-            raise BadInput(f"{path}: {place}: no such key; there are {', '.join(Grpo.model_fields)}") from None
-        raise BadInput(f"{path}: {place + ': ' if place else ''}{found['msg'].removeprefix('Value error, ')}") from None
+    made = read_recipe(path, Grpo, {name: value for name, value in changed.items() if value is not None})
     for name in ("model", "pack"):
         if not getattr(made, name):
             raise BadInput(f"{path}: {name}: is not given; set it here or with --{name}")
     return made
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: is not YAML: {error}") from None
-    if not isinstance(data, dict):
-        raise BadInput(f"{path}:1: a recipe is a mapping of settings, such as `steps: 200`")
-    return data

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.lesson import PROMPT
 from agents.students.environment import RewardName
+from agents.students.model import Precision
+from agents.students.recipe import RecipeError
 from agents.students.showing import Showing
 from envs.env import MAX_STEPS
 from synthtools.pack import Pack
@@ -19,17 +21,13 @@ Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 
 
-class RecipeError(ValueError):
-    """A recipe that cannot be followed with what there is; the message is one line for people."""
-
-
 class Grpo(BaseModel):
     """Group relative policy optimisation (Shao et al., arXiv 2402.03300) by TRL, rewarded by what calls came to."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = ""
-    """A folder that transformers can load, or a name that it knows."""
+    """`smollm2`, a folder, or a hub name."""
     pack: str = ""
     template: str = "auto"
     """`auto`, `own`, `student`, or a Jinja file: how the model is spoken to."""
@@ -67,8 +65,10 @@ class Grpo(BaseModel):
     beta: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the divergence from the model that training began with."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    gradient_checkpointing: bool = False
+    precision: Precision = "auto"
+    """As for supervised fine-tuning."""
+    checkpointing: bool = False
+    """Whether activations are computed again instead of kept."""
     seed: Natural = 0
     save_every: Count = 50
     """Steps between two checkpoints, from which a killed run goes on."""

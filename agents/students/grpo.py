@@ -9,25 +9,24 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 
-from agents.students.course import Grpo, RecipeError, select, tasks_digest
+from agents.students.course import Grpo, select, tasks_digest
 from agents.students.curves import LOG, Progress, draw, log_callback, read_log
 from agents.students.environment import Pool, executed, make_environment
-from agents.students.format import STUDENT, FormatError, chat_format
+from agents.students.format import ChatFormat, FormatError
+from agents.students.model import Model, device, find_model, load_model, weights_digest
+from agents.students.recipe import RecipeError
+from agents.students.sft import CHECKPOINTS, keep_model, last_checkpoint
 from agents.students.showing import Shown, show
 from envs.worlds import worlds_of
 from synthtools.pack import Pack, load_pack, versions
 from synthtools.replacing import replacing
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
 CARD = "student.json"
 CURVE = "curve.png"
-_CHECKPOINTS = "checkpoints"
 _CURVES = ("reward", "reward_std", "episode/finished", "episode/errors", "completions/mean_length")
 _PLANS = ("You are using 'environment_factory', which is an experimental feature", r".*gradient_checkpointing` is deprecated")
 _PACKAGES = ("torch", "transformers", "trl", "datasets")
@@ -52,13 +51,18 @@ def grpo(recipe: Grpo, out: Path, progress: Progress | None = None) -> Trained:
 
     Raises RecipeError or FormatError for what cannot be done, PackError for the pack; whatever breaks in an environment is raised as it is.
     """
+    from transformers import set_seed
+
     pack = load_pack(recipe.pack)
     course = prepare(recipe, pack)
     _claim(out, recipe, pack)
-    trainer = make_trainer(recipe, course, out, progress)
+    set_seed(recipe.seed)
+    model = load_model(recipe.model, recipe.template, weights_of(recipe))
+    trainer = make_trainer(recipe, model, course, out, progress)
+    last = last_checkpoint(out)
     with _only_known_warnings():
-        trainer.train(resume_from_checkpoint=_last_checkpoint(out))
-    trainer.save_model(str(out))
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    keep_model(trainer, model, out)
     course.pool.close()
     draw(out / LOG, out / CURVE, _CURVES, f"GRPO, {recipe.reward} reward, {recipe.generations} rollouts a task")
     trained = _trained(out, course)
@@ -84,24 +88,28 @@ def prepare(recipe: Grpo, pack: Pack) -> Course:
     return Course(show(tasks, worlds, recipe.showing(), recipe.seed), pool, tasks_digest(tasks))
 
 
-def make_trainer(recipe: Grpo, course: Course, out: Path, progress: Progress | None = None) -> Any:
+def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress: Progress | None = None) -> Any:
     """TRL's trainer, ready to go."""
     from datasets import Dataset
     from transformers import PrinterCallback
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    tokenizer = load_tokenizer(recipe)
+    read_calls(model.format)
     with _only_known_warnings():
         trainer = GRPOTrainer(
-            model=_load_model(recipe),
+            model=model.model,
             args=make_config(recipe, out),
             train_dataset=Dataset.from_list([dict(row) for row in course.shown.rows]),
-            processing_class=tokenizer,
+            processing_class=model.tokenizer,
             reward_funcs=cast(Any, executed),
             environment_factory={name: make_environment(name, tools, course.pool, rewards=False) for name, tools in course.shown.sets.items()},
             callbacks=[log_callback(out / LOG, progress, lambda: episodes(course.pool))],
         )
     trainer.remove_callback(PrinterCallback)
+    if weights_of(recipe) == "bf16":
+        from agents.students.optimiser import MasterAdamW
+
+        trainer.optimizer_cls_and_kwargs = (MasterAdamW, {"lr": recipe.learning_rate, "weight_decay": 0.0})
     show_exactly(trainer, course.shown)
     return trainer
 
@@ -128,32 +136,44 @@ def episodes(pool: Pool) -> dict[str, float]:
     }
 
 
-def load_tokenizer(recipe: Grpo) -> PreTrainedTokenizerBase:
-    """The model's tokenizer, speaking the recipe's template, with which TRL can read calls. Raises FormatError, or RecipeError."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(recipe.model)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"model: {recipe.model} cannot be loaded: {str(error).splitlines()[0]}") from None
-    tokenizer.chat_template = chat_format(tokenizer, recipe.template).template
-    read_calls(tokenizer)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+def weights_of(recipe: Grpo) -> Any:
+    """The precision that `auto` stands for on this machine, or the recipe's."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    return "bf16" if device() == "cpu" else "mixed"
 
 
-def read_calls(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Tell how calls are read out of what the model says. Raises FormatError for a template of which nobody knows."""
+def read_calls(speech: ChatFormat) -> None:
+    """Have the tokenizer speak the format's template, and TRL read calls out of it: a template that it knows, or one that writes as Hermes does.
+
+    Raises FormatError for any other.
+    """
     from trl.chat_template_utils import add_response_schema
 
-    if tokenizer.chat_template == STUDENT.read_text(encoding="utf-8"):
-        tokenizer.response_template = hermes(str(tokenizer.eos_token))
-    elif getattr(tokenizer, "response_template", None) is None:
-        try:
-            add_response_schema(tokenizer)
-        except ValueError:
+    tokenizer = speech.tokenizer
+    tokenizer.chat_template = speech.template
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    try:
+        add_response_schema(tokenizer)
+    except ValueError:
+        tokenizer.response_template = hermes(speech.stop)
+        if not _reads(speech):
             raise FormatError("TRL cannot read calls that are written as the model's own template writes them; give `template: student`") from None
+
+
+def _reads(speech: ChatFormat) -> bool:
+    """Whether what the template writes for a call is read as that call."""
+    function = {"name": "probe_call", "arguments": {"a": [1, "b"]}}
+    asked: list[dict[str, Any]] = [{"role": "user", "content": "U"}]
+    answered = [*asked, {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": function}]}]
+    ids, spoken = speech.sample(answered, [])
+    said = [token for token, is_said in zip(ids, spoken, strict=True) if is_said]
+    try:
+        parsed: Any = speech.tokenizer.parse_response(said, prefix=speech.prompt(asked, []))
+    except ValueError:
+        return False
+    return [call["function"] for call in parsed.get("tool_calls", ())] == [function]
 
 
 def hermes(stop: str) -> dict[str, Any]:
@@ -169,20 +189,13 @@ def hermes(stop: str) -> dict[str, Any]:
     }
 
 
-def _load_model(recipe: Grpo) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(recipe.model, dtype=recipe.dtype)
-
-
 def make_config(recipe: Grpo, out: Path) -> Any:
     """The recipe in TRL's words."""
-    from torch import cuda
     from trl.trainer.grpo_config import GRPOConfig
 
     micro = recipe.micro_batch or recipe.batch
     return GRPOConfig(
-        output_dir=str(out / _CHECKPOINTS),
+        output_dir=str(out / CHECKPOINTS),
         max_steps=recipe.steps,
         num_generations=recipe.generations,
         per_device_train_batch_size=micro,
@@ -195,14 +208,14 @@ def make_config(recipe: Grpo, out: Path) -> Any:
         temperature=recipe.temperature,
         seed=recipe.seed,
         save_steps=recipe.save_every,
-        save_total_limit=2,
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        use_cpu=not cuda.is_available(),
-        bf16=False,
+        save_total_limit=1,
+        gradient_checkpointing=recipe.checkpointing,
+        use_cpu=device() == "cpu",
+        bf16=weights_of(recipe) == "mixed",
         logging_steps=1,
         report_to=[],
         disable_tqdm=True,
-        dataloader_pin_memory=cuda.is_available(),
+        dataloader_pin_memory=False,
     )
 
 
@@ -227,12 +240,6 @@ def _claim(out: Path, recipe: Grpo, pack: Pack) -> None:
     _write_json(file, mine)
 
 
-def _last_checkpoint(out: Path) -> str | None:
-    """The newest checkpoint that is whole: the trainer's state is written last."""
-    found = [path for path in (out / _CHECKPOINTS).glob("checkpoint-*") if (path / "trainer_state.json").exists()]
-    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None
-
-
 def _trained(out: Path, course: Course) -> Trained:
     rewards = [row["reward"] for row in read_log(out / LOG) if "reward" in row]
     fifth = max(1, len(rewards) // 5)
@@ -251,6 +258,7 @@ def card(recipe: Grpo, pack: Pack, course: Course, trained: Trained) -> Mapping[
     return {
         "method": "grpo",
         "base": recipe.model,
+        "base_digest": weights_digest(Path(place)) if Path(place := find_model(recipe.model)).is_dir() else "",
         "pack": pack.digest,
         "tasks": course.digest,
         "recipe": recipe.model_dump(),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.lesson import PROMPT, Tool, brief, choose
+from agents.lesson import PROMPT, Needs, Tool, brief, choose, needs_of
 from envs.offer import briefing
 from envs.worlds import Worlds
 from synthtools.domain import Domain
@@ -42,19 +42,22 @@ class Shown:
 
 
 def show(tasks: Iterable[Task], worlds: Worlds, showing: Showing, seed: int) -> Shown:
-    """Rows and sets of tools. The choice of tools is drawn once for all tasks that need the same ones.
+    """Rows and sets of tools. The choice of tools is drawn once for all tasks that call the same ones.
 
-    Needed is what the solution calls, and what that of its twin does: what is offered must not tell whether it may be done.
+    What counts is what the solution calls, and what that of its twin does: what is offered must not tell whether it may be done.
     """
     held = {task.id: task for task in tasks}
-    rows, sets = [], {}
+    kinds = {task.id: _Kind.of(task, held.get(task.twin), showing) for task in held.values()}
+    needs: dict[_Kind, list[tuple[str, Any]]] = {}
     for task in held.values():
-        needs = _Needs.of(task, held.get(task.twin), showing)
-        name = needs.name(seed)
-        if name not in sets:
-            sets[name] = needs.tools(worlds, showing, seed)
-        rows.append({"prompt": opening(task, worlds.offers(task.domain, False).domain, showing), "task": task.id, "environment": name})
-    return Shown(tuple(rows), sets)
+        needs.setdefault(kinds[task.id], []).extend((step.name, step.arguments) for step in task.solution)
+    return Shown(
+        rows=tuple(
+            {"prompt": opening(task, worlds.offers(task.domain, False).domain, showing), "task": task.id, "environment": kinds[task.id].name(seed)}
+            for task in held.values()
+        ),
+        sets={kind.name(seed): kind.tools(worlds, needs_of(calls), showing, seed) for kind, calls in needs.items()},
+    )
 
 
 def opening(task: Task, domain: Domain, showing: Showing) -> list[dict[str, str]]:
@@ -65,29 +68,29 @@ def opening(task: Task, domain: Domain, showing: Showing) -> list[dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Needs:
+class _Kind:
     """What makes tasks share a set of tools."""
 
     domain: str
     withheld: tuple[str, ...]
     called: tuple[str, ...]
-    """In order of name; none where all tools are shown."""
+    """In order of name; none where all tools are shown as they are."""
     abouts: tuple[str, ...]
-    """What `finish` may be about that a brief schema has to keep."""
+    """What `finish` may be about that a brief schema has to keep: too few fit for tasks of different ones to share a set."""
 
     @classmethod
-    def of(cls, task: Task, twin: Task | None, showing: Showing) -> _Needs:
+    def of(cls, task: Task, twin: Task | None, showing: Showing) -> _Kind:
         steps = [step for one in (task, twin) if one is not None for step in one.solution]
-        called = {step.name for step in steps if step.name != FINISH} if showing.tools else set()
-        abouts = {str(step.arguments["about"]) for step in steps if step.name == FINISH and step.arguments.get("about")}
-        return cls(task.domain, tuple(task.withheld), tuple(sorted(called)), tuple(sorted(abouts)) if showing.brief else ())
+        needs = needs_of((step.name, step.arguments) for step in steps)
+        called = sorted(needs.arguments.keys() - {FINISH}) if showing.tools or showing.brief else ()
+        return cls(task.domain, tuple(task.withheld), tuple(called), tuple(sorted(set(needs.abouts))) if showing.brief else ())
 
     def name(self, seed: int) -> str:
         digest = hashlib.sha256(repr((self, seed)).encode()).hexdigest()[:8]
         return f"{''.join(word.capitalize() for word in self.domain.split('_'))}_{digest}"
 
-    def tools(self, worlds: Worlds, showing: Showing, seed: int) -> list[Tool]:
+    def tools(self, worlds: Worlds, needs: Needs, showing: Showing, seed: int) -> list[Tool]:
         rng = np.random.Generator(np.random.PCG64(derive(seed, "shown", self.name(seed)) >> 11))
         offered = worlds.offers(self.domain, False).without(self.withheld).tools
-        chosen = choose(offered, self.called, showing.tools, rng)
-        return [brief(tool, self.abouts, rng) for tool in chosen] if showing.brief else chosen
+        chosen = choose(offered, Needs(dict.fromkeys(self.called, frozenset()), self.abouts), showing.tools, rng)
+        return [brief(tool, needs, rng) for tool in chosen] if showing.brief else chosen
