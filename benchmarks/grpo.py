@@ -53,7 +53,7 @@ def tiny(out: Path) -> dict[str, Any]:
     """The whole way from nothing to a risen reward."""
     begun = time.monotonic()
     domain = load_domain(DOMAIN)
-    taught, held, played = (simple_tasks(domain, count, seed) for count, seed in ((1000, 11), (64, 12), (200, 13)))
+    taught, held, played = (simple_tasks(domain, count, seed) for count, seed in ((1000, 11), (32, 12), (200, 13)))
     recipe = tiny_recipe(out, domain, played)
     spoken = train_tokenizer(rendered(taught[:500], domain, recipe), VOCABULARY)
     samples, held_out = ([spoken.sample(*lesson) for lesson in dressed(tasks, domain, recipe)] for tasks in (taught, held))
