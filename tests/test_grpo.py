@@ -392,6 +392,22 @@ def test_calls_are_read_in_templates_that_nobody_knows(base: Path, tmp_path: Pat
         read_calls(load_model(str(base), str(own), "fp32").format)
 
 
+def test_values_are_taken_as_they_were_said(base: Path) -> None:
+    """TRL reads a number in quotes as text, whatever the schema says, so that the world can refuse it."""
+    from trl.chat_template_utils import parse_response
+
+    from agents.students.grpo import read_calls
+    from agents.students.model import load_model
+
+    speech = load_model(str(base), "student", "fp32").format
+    read_calls(speech)
+    parameters = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    tools = [{"type": "function", "function": {"name": "count", "description": "Count.", "parameters": parameters}}]
+    said = speech.tokenizer.encode('<tool_call>\n{"name": "count", "arguments": {"n": "7"}}\n</tool_call>' + STOP)
+    read = parse_response(speech.tokenizer, said, prefix=speech.prompt([{"role": "user", "content": "U"}], tools), tools=tools)
+    assert read["tool_calls"][0]["function"] == {"name": "count", "arguments": {"n": "7"}}
+
+
 # what it is told
 
 

@@ -160,6 +160,15 @@ def read_calls(speech: ChatFormat) -> None:
         tokenizer.response_template = hermes(speech.stop)
         if not _reads(speech):
             raise FormatError("TRL cannot read calls that are written as the model's own template writes them; give `template: student`") from None
+    _take_as_said(tokenizer)
+
+
+def _take_as_said(tokenizer: Any) -> None:
+    """Keep the values of calls in JSON as they were said: transformers would mend what does not fit the schema, and a mistake would be no mistake."""
+    template = getattr(tokenizer, "response_template", None) or {}
+    if template.get("fields", {}).get("tool_calls", {}).get("content") == "json":
+        read = type(tokenizer).parse_response
+        tokenizer.parse_response = lambda response, prefix=None, tools=None: read(tokenizer, response, prefix=prefix)
 
 
 def _reads(speech: ChatFormat) -> bool:
