@@ -56,11 +56,14 @@ def tiny(out: Path) -> dict[str, Any]:
     taught, held, played = (simple_tasks(domain, count, seed) for count, seed in ((1000, 11), (32, 12), (200, 13)))
     recipe = tiny_recipe(out, domain, played)
     spoken = train_tokenizer(rendered(taught[:500], domain, recipe), VOCABULARY)
-    samples, held_out = ([spoken.sample(*lesson) for lesson in dressed(tasks, domain, recipe)] for tasks in (taught, held))
+    samples, held_out = (dressed(tasks, domain, recipe) for tasks in (taught, held))
+    short, short_held = ([spoken.sample(*copied(lesson)) for lesson in some] for some in (samples, held_out))
+    samples, held_out = ([spoken.sample(*lesson) for lesson in some] for some in (samples, held_out))
     torch.manual_seed(0)
     model = make_model(len(spoken.tokenizer), WIDTH, LAYERS, spoken.tokenizer)
     prepared = time.monotonic()
-    curve = warm_up(model, samples, held_out, Teaching(CHANCE, MOST))
+    copying = warm_up(model, short, short_held, Teaching(0.5, MOST, size=24, every=20))
+    curve = warm_up(model, samples, held_out, Teaching(CHANCE, MOST, rate=1e-3))
     warm = time.monotonic()
     model.save_pretrained(recipe.model)
     spoken.tokenizer.save_pretrained(recipe.model)
@@ -70,6 +73,7 @@ def tiny(out: Path) -> dict[str, Any]:
     shutil.copy(out / "student" / "curve.png", RESULTS / "grpo.png")
     return {
         "parameters": sum(weight.numel() for weight in model.parameters()),
+        "copying": copying,
         "warm_up": curve,
         "held_out_chance": [curve[-1]["chance"], chance(AutoModelForCausalLM.from_pretrained(out / "student"), held_out)],
         "rewards": rewards,
@@ -90,6 +94,13 @@ def dressed(tasks: Sequence[Task], domain: Domain, recipe: Grpo) -> list[Any]:
     """The tasks' solutions as conversations with tools, shown as the recipe shows them."""
     shown = show(tasks, worlds_of(tasks, {domain.name: domain}), recipe.showing(), recipe.seed)
     return list(lessons(tasks, shown, domain))
+
+
+def copied(lesson: Any) -> Any:
+    """The start of a lesson without its tools: what is asked, the call, the result. It teaches to copy, in a quarter of the tokens."""
+    messages, _ = lesson
+    start = next(number for number, message in enumerate(messages) if message["role"] == "user")
+    return messages[start : start + 3], ()
 
 
 def rendered(tasks: Sequence[Task], domain: Domain, recipe: Grpo) -> list[str]:
