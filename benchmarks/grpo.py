@@ -44,7 +44,7 @@ from synthtools.task import Task
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "grpo-tiny.yaml"
 DOMAIN = "building_upkeep"
-WIDTH, LAYERS, VOCABULARY = 128, 3, 1600
+WIDTH, LAYERS, VOCABULARY = 128, 3, 3000
 CHANCE, MOST = 0.25, 1200
 """Taught until the chance is this, or for so many steps."""
 
@@ -55,7 +55,7 @@ def tiny(out: Path) -> dict[str, Any]:
     domain = load_domain(DOMAIN)
     taught, held, played = (simple_tasks(domain, count, seed) for count, seed in ((1000, 11), (32, 12), (200, 13)))
     recipe = tiny_recipe(out, domain, played)
-    spoken = train_tokenizer(rendered(taught[:500], domain, recipe), VOCABULARY)
+    spoken = train_tokenizer(rendered(taught, domain, recipe), VOCABULARY)
     samples, held_out = (dressed(tasks, domain, recipe) for tasks in (taught, held))
     short, short_held = ([spoken.sample(*copied(lesson)) for lesson in some] for some in (samples, held_out))
     samples, held_out = ([spoken.sample(*lesson) for lesson in some] for some in (samples, held_out))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agents.students.format import STUDENT, ChatFormat
@@ -21,6 +21,8 @@ from synthtools.generate import Factory, named
 from synthtools.task import Task, resolve
 
 Sample = tuple[list[int], list[bool]]
+_WORD = r"[A-Z]{1,3}-?\d+| ?\p{L}+| ?\d+| ?[^\s\p{L}\d]+|\s+"
+"""An id, a word, a number, signs, space."""
 MARKUP = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 
 
@@ -62,10 +64,10 @@ def _heard(name: str, content: str) -> dict[str, Any]:
 
 
 def train_tokenizer(texts: Sequence[str], size: int) -> ChatFormat:
-    """A byte-level vocabulary in which every digit stands alone, so that ids can be copied; it speaks the student's template."""
+    """A byte-level vocabulary in which an id that was seen is one token, so that it is copied at one stroke; it speaks the student's template."""
     tokenizer = Tokenizer(models.BPE())
-    alone, rest = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([alone, rest])
+    words, bytes_of = pre_tokenizers.Split(Regex(_WORD), behavior="isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, bytes_of])
     tokenizer.decoder = decoders.ByteLevel()
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     tokenizer.train_from_iterator(

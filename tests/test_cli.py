@@ -317,7 +317,7 @@ def test_every_reason_has_words() -> None:
 
 def test_bare_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing given: the help, on lines of its own, as it is for a group of commands."""
-    for command in ([], ["image"]):
+    for command in ([], ["image"], ["train"]):
         assert invoke([*command, "--help"]) == 0
         asked = capsys.readouterr().out
         assert invoke(command) == 0
