@@ -227,8 +227,8 @@ def test_shaped_rewards_add_up(pack: Pack, simple: tuple[Task, ...]) -> None:
 class Script:
     """What a model says that always knows the solution in even places of a batch, and in odd ones calls for what there is not."""
 
-    def __init__(self, tokenizer: Any, tasks: Sequence[Task]) -> None:
-        self.tokenizer, self.tasks = tokenizer, tasks
+    def __init__(self, trainer: Any, tasks: Sequence[Task]) -> None:
+        self.trainer, self.tokenizer, self.tasks = trainer, trainer.processing_class, tasks
         self.prompts: list[str] = []
 
     def __call__(self, input_ids: Any, attention_mask: Any, **rest: object) -> Any:
@@ -302,7 +302,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, simple: tuple[Task, ...]) -> list[
 
     def make_scripted(*arguments: Any) -> Any:
         trainer = make(*arguments)
-        scripts.append(Script(trainer.processing_class, simple))
+        scripts.append(Script(trainer, simple))
         monkeypatch.setattr(trainer.model, "generate", scripts[-1])
         return trainer
 
@@ -350,6 +350,18 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
     assert all(torch.equal(parts[name], whole[name]) for name in whole)
     with pytest.raises(RecipeError, match="another recipe"):
         grpo(recipe.model_copy(update={"seed": 1}), tmp_path / "parts")
+
+
+def test_small_steps_are_not_rounded_away(recipe: Grpo, base: Path, tmp_path: Path, scripted: list[Script]) -> None:
+    """Weights in bf16 learn by way of copies in fp32, as in supervised fine-tuning."""
+    from agents.students.grpo import grpo
+    from agents.students.optimiser import MasterAdamW
+
+    grpo(recipe.model_copy(update={"precision": "bf16", "steps": 1}), tmp_path / "out")
+    after = weights(tmp_path / "out")
+    assert {tensor.dtype for tensor in after.values()} == {torch.bfloat16}
+    assert any(not torch.equal(before.bfloat16(), after[name]) for name, before in weights(base).items())
+    assert MasterAdamW.__name__ in type(scripted[0].trainer.optimizer.optimizer).__name__
 
 
 def test_our_fault_ends_the_training(recipe: Grpo, tmp_path: Path, scripted: list[Script], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,11 +239,11 @@ def _only_known_warnings() -> Iterator[None]:
 
 def _claim(out: Path, recipe: Grpo, pack: Pack) -> None:
     """Say whose folder this is. Raises RecipeError where it is another run's."""
-    mine = orjson.loads(orjson.dumps({"recipe": recipe.identity(), "pack": pack.digest}))
+    mine = orjson.loads(orjson.dumps({"recipe": recipe.identity(), "pack": pack.digest, "base": _base(recipe)}))
     file = out / "run.json"
     if file.exists():
         if orjson.loads(file.read_bytes()) != mine:
-            raise RecipeError(f"{out}: holds a run with another recipe or pack; give a new folder as --out")
+            raise RecipeError(f"{out}: holds a run with another recipe, pack or model; give a new folder as --out")
         return
     out.mkdir(parents=True, exist_ok=True)
     _write_json(file, mine)
@@ -267,13 +267,19 @@ def card(recipe: Grpo, pack: Pack, course: Course, trained: Trained) -> Mapping[
     return {
         "method": "grpo",
         "base": recipe.model,
-        "base_digest": weights_digest(Path(place)) if Path(place := find_model(recipe.model)).is_dir() else "",
+        "base_digest": _base(recipe),
         "pack": pack.digest,
         "tasks": course.digest,
         "recipe": recipe.model_dump(),
         "trained": asdict(trained),
         "versions": {**versions(), **{name: version(name) for name in _PACKAGES}},
     }
+
+
+def _base(recipe: Grpo) -> str:
+    """The digest of the model that training begins with, or its name where it is not on this machine."""
+    place = Path(find_model(recipe.model))
+    return weights_digest(place) if place.is_dir() else recipe.model
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
