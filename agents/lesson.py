@@ -11,7 +11,7 @@ import numpy as np
 from synthtools.finish import NAME as FINISH
 from synthtools.seed import derive
 
-PROMPT = "Do what is asked by calling tools, one at a time. When nothing is left to do, call finish."
+PROMPT = "Do what is asked with the tools, one call at a time; then call finish."
 """Said before the day and the policies to students that were taught so."""
 
 ABILITIES = 4
@@ -214,10 +214,12 @@ class Shape:
     """Whether the turns stay in which nothing but reading is done."""
     max_tokens: int = 0
     """Longer conversations lose distractors, then their last turns; 0: no bound."""
+    whole: bool = False
+    """Whether a conversation is left out rather than losing turns."""
 
 
 def make_lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, size: Callable[[Lesson], int]) -> Lesson | None:
-    """A lesson of at most so many tokens, as `size` counts them; None where not even the first turn fits."""
+    """A lesson of at most so many tokens, as `size` counts them; None where not even the first turn fits, or not all when `whole`."""
     for lesson in _candidates(messages, tools, shape, seed):
         if not shape.max_tokens or size(lesson) <= shape.max_tokens:
             return lesson
@@ -231,7 +233,7 @@ def _candidates(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape
     most = least + int(derive(seed, "tools") % (max(0, shape.tools - least) + 1)) if shape.tools else 0
     for count in [*range(most, least, -2), least] if most else [0]:
         yield _lesson(messages, tools, shape, seed, count)
-    for index in reversed(spoken[:-1]):
+    for index in reversed(() if shape.whole else spoken[:-1]):
         yield _lesson(messages[: index + 1], tools, shape, seed, 1 if most else 0)
 
 

@@ -34,10 +34,12 @@ class Lessons(BaseModel):
     prompt: str = PROMPT
     lookups: bool = True
     max_tokens: Annotated[int, Field(ge=32)] = 896
+    whole: bool = False
+    """Whether conversations that do not fit are left out instead of losing their last turns."""
 
     def shape(self) -> Shape:
         """The same for `make_lesson`."""
-        return Shape(self.tools, self.distractors, self.masked, self.brief, self.prompt, self.lookups, self.max_tokens)
+        return Shape(self.tools, self.distractors, self.masked, self.brief, self.prompt, self.lookups, self.max_tokens, self.whole)
 
 
 class Lora(BaseModel):
@@ -65,6 +67,8 @@ class Sft(BaseModel):
     """Whether tasks are taken whose right end is to change nothing: `impossible` and `not_allowed`."""
     lessons: Lessons = Lessons()
     lora: Lora | None = None
+    frozen: Annotated[int, Field(ge=0)] = 0
+    """Layers that stay as they are, counted from the input, the embeddings with them; 0: none."""
     epochs: Rate = 1.0
     learning_rate: Rate = 4e-4
     warmup: Share = 0.1

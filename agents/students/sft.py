@@ -73,16 +73,17 @@ def _weights(recipe: Sft) -> Any:
 
 def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path) -> SFTTrainer:
     """TRL's trainer, set up as the recipe says."""
-    from trl import SFTTrainer
+    from agents.students.trainer import AssistantTrainer
 
     weights = model.model
+    freeze(weights, recipe.frozen)
     rounded = _weights(recipe) == "bf16" and recipe.lora is None
     optimiser = None
     if rounded:
         from agents.students.optimiser import MasterAdamW
 
-        optimiser = (MasterAdamW, {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay})
-    return SFTTrainer(
+        optimiser = (MasterAdamW, {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True})
+    return AssistantTrainer(
         model=weights,
         args=config(recipe, out),
         train_dataset=dataset(samples),
@@ -90,6 +91,17 @@ def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path) -> SFTT
         peft_config=_adapter(recipe),
         optimizer_cls_and_kwargs=optimiser,
     )
+
+
+def freeze(weights: Any, layers: int) -> None:
+    """Leave the embeddings and the first layers as they are. Raises DataError where the model has no such layers."""
+    if not layers:
+        return
+    stack = getattr(weights.base_model, "layers", None)
+    if stack is None or len(stack) <= layers:
+        raise DataError(f"frozen is {layers}: the model has {0 if stack is None else len(stack)} layers that could be")
+    for part in (weights.get_input_embeddings(), *stack[:layers]):
+        part.requires_grad_(False)
 
 
 def config(recipe: Sft, out: Path) -> SFTConfig:
