@@ -1,13 +1,44 @@
-"""One episode: an agent plays a task in an environment, and the record of it."""
+"""Episodes: an agent plays tasks in environments, one at a time or many together, and the records of them."""
 
 from __future__ import annotations
 
-from agents.agent import Agent, Opening
+from collections.abc import Generator, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from agents.agent import Agent, Opening, Turn
 from agents.trajectory import Step, Trajectory
 from envs import ToolEnv
 from envs.action import printable
 from synthtools.seed import derive
 from synthtools.task import Task
+
+Play = Generator[Sequence[str], Turn, Trajectory]
+"""An episode that gives observations, takes turns, and returns its record."""
+
+
+class Seat(Protocol):
+    """One episode's place in an agent that acts in many at once."""
+
+    def take(self, turn: Turn) -> None:
+        """What is done next in this episode, by whomever."""
+
+    def hear(self, observations: Sequence[str]) -> None:
+        """The results of that."""
+
+
+@runtime_checkable
+class Crowd(Protocol):
+    """An agent that acts in many episodes at once."""
+
+    @property
+    def batch(self) -> int:
+        """In how many at most."""
+
+    def seat(self, opening: Opening) -> Seat:
+        """A place for one more episode."""
+
+    def answer(self, seats: Sequence[Any]) -> list[Turn]:
+        """The next turn in each of these; none is taken yet."""
 
 
 def seed_of(seed: int, task: str, agent: str, trial: int) -> int:
@@ -15,36 +46,48 @@ def seed_of(seed: int, task: str, agent: str, trial: int) -> int:
     return derive(seed, task, agent, trial) >> 11
 
 
-def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed: int) -> Trajectory:
-    """Play to the end: the agent's `finish`, or the environment's limit of steps."""
+def begin(task: Task, env: ToolEnv, seed: int) -> tuple[str, Opening]:
+    """Start a task's episode: the first observation, and what the agent is given."""
     observation, _ = env.reset(options={"task": task})
-    agent.begin(Opening(task.id, observation.removesuffix(task.request).rstrip(), task.request, env.tools, seed))
+    return observation, Opening(task.id, observation.removesuffix(task.request).rstrip(), task.request, env.tools, seed)
+
+
+def make(turn: Turn, number: int, env: ToolEnv) -> tuple[list[str], list[Step], float]:
+    """Make the calls of a turn until the episode is over: their observations, their records, and the reward."""
+    observations: list[str] = []
     steps: list[Step] = []
-    observations, reward, turns, over = [observation], 0.0, 0, False
-    while not over:
-        turn = agent.act(observations)
+    reward = 0.0
+    for place, call in enumerate(turn.calls):
+        observation, gained, terminated, truncated, _ = env.step(call)
+        observations.append(observation)
+        reward += float(gained)
+        taken, result = env.calls[-1]
+        text, tokens = (printable(turn.text), turn.tokens) if place == 0 else ("", 0)
+        steps.append(Step(number, taken, result, text, tokens, turn.spoken))
+        if terminated or truncated:
+            break
+    return observations, steps, reward
+
+
+def episode(observation: str, opening: Opening, env: ToolEnv, *, pack: str, agent: str, trial: int) -> Play:
+    """An episode that was begun, to its end: the agent's `finish`, or the environment's limit of steps."""
+    observations, steps, reward, turns = [observation], list[Step](), 0.0, 0
+    while not (env.terminated or env.truncated):
+        turn = yield observations
         if not turn.calls:
-            raise ValueError(f"agent {agent.name} made a turn without a call; text alone is a turn that calls `finish`")
-        observations = []
-        for number, call in enumerate(turn.calls):
-            observation, gained, terminated, truncated, _ = env.step(call)
-            observations.append(observation)
-            reward += float(gained)
-            taken, result = env.calls[-1]
-            first = number == 0
-            steps.append(Step(turns, taken, result, printable(turn.text) if first else "", turn.tokens if first else 0, turn.spoken))
-            over = terminated or truncated
-            if over:
-                break
+            raise ValueError(f"agent {agent} made a turn without a call; text alone is a turn that calls `finish`")
+        observations, made, gained = make(turn, turns, env)
+        steps += made
+        reward += gained
         turns += 1
     judgement = env.judgement
     return Trajectory(
         pack=pack,
-        task=task.id,
-        domain=task.domain,
-        agent=agent.identity,
+        task=env.task.id,
+        domain=env.task.domain,
+        agent=agent,
         trial=trial,
-        seed=seed,
+        seed=opening.seed,
         steps=tuple(steps),
         ending=env.ending,
         success=judgement.success,
@@ -52,3 +95,16 @@ def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed:
         reward=reward,
         changes=env.backend.changes(),
     )
+
+
+def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed: int) -> Trajectory:
+    """Play one episode to its end."""
+    observation, opening = begin(task, env, seed)
+    agent.begin(opening)
+    playing = episode(observation, opening, env, pack=pack, agent=agent.identity, trial=trial)
+    observations = next(playing)
+    try:
+        while True:
+            observations = playing.send(agent.act(observations))
+    except StopIteration as over:
+        return over.value  # type: ignore[no-any-return]

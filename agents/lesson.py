@@ -95,27 +95,31 @@ def name_of(tool: Tool) -> str:
     return str(tool["function"]["name"])
 
 
-def brief(tool: Tool, needs: Needs, rng: np.random.Generator, *, described: bool = False) -> Tool:
+def brief(tool: Tool, needs: Needs | None = None, rng: np.random.Generator | None = None, *, described: bool = False) -> Tool:
     """A schema cut to what calls cannot do without: the first sentence, names, types and choices.
 
-    Of the parameters that may be left out it keeps the needed ones and others drawn, `OPTIONAL` in all if the needed are no more;
-    of the abilities that `finish` lists, `ABILITIES`. `described`: parameters keep their descriptions.
+    With `needs` and `rng` it keeps, of the parameters that may be left out, the needed ones and others drawn, `OPTIONAL` in all if the
+    needed are no more; and of the abilities that `finish` lists, `ABILITIES`. `described`: parameters keep their descriptions.
     """
     function = tool["function"]
     name, parameters = function["name"], function["parameters"]
     fields = parameters.get("properties", {})
-    required = parameters.get("required", [])
-    free = [key for key in fields if key not in required and key not in needs.arguments.get(name, ())]
-    wanted = OPTIONAL - sum(key not in required and key in needs.arguments.get(name, ()) for key in fields)
-    left_out = set(free) if wanted <= 0 else {free[int(index)] for index in rng.permutation(len(free))[wanted:]}
-    if name in ALWAYS:
-        left_out = set()
+    left_out = set() if needs is None or rng is None or name in ALWAYS else _left_out(parameters, needs.arguments.get(name, frozenset()), rng)
     kept = {key: _plain(field, described) for key, field in fields.items() if key not in left_out}
     if name == FINISH and "about" in kept:
-        kept["about"]["description"] = _shorter(str(fields["about"].get("description", "")), needs.abouts, rng)
-    parameters = {"type": "object", "properties": kept, "required": list(required)}
+        about = str(fields["about"].get("description", ""))
+        kept["about"]["description"] = _abouts(about, () if needs is None else needs.abouts, rng)
+    parameters = {"type": "object", "properties": kept, "required": list(parameters.get("required", ()))}
     description = str(function["description"]).split(". ")[0].rstrip(".")
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
+
+
+def _left_out(parameters: Mapping[str, Any], needed: Collection[str], rng: np.random.Generator) -> set[str]:
+    """Parameters that may be left out, are not needed, and are too many."""
+    fields = [key for key in parameters.get("properties", {}) if key not in parameters.get("required", ())]
+    free = [key for key in fields if key not in needed]
+    spare = max(0, OPTIONAL - (len(fields) - len(free)))
+    return {free[int(index)] for index in rng.permutation(len(free))[spare:]}
 
 
 def _plain(field: Mapping[str, Any], described: bool) -> dict[str, Any]:
@@ -133,14 +137,16 @@ def _plain(field: Mapping[str, Any], described: bool) -> dict[str, Any]:
     return kept
 
 
-def _shorter(about: str, needed: Collection[str], rng: np.random.Generator) -> str:
-    """What `about` may name, with some of the abilities."""
+def _abouts(about: str, needed: Collection[str], rng: np.random.Generator | None) -> str:
+    """What `about` may name, in fewer words and, where chance is given, with fewer abilities."""
     listed = about.partition(_LISTED)[2].rstrip(".").split(", ")
     if listed == [""]:
         return about
-    kept = [ability for ability in listed if ability in needed][:ABILITIES]
-    others = [ability for ability in listed if ability not in kept]
-    chosen = {*kept, *(others[int(index)] for index in rng.permutation(len(others))[: ABILITIES - len(kept)])}
+    chosen = set(listed)
+    if rng is not None:
+        kept = [ability for ability in listed if ability in needed][:ABILITIES]
+        others = [ability for ability in listed if ability not in kept]
+        chosen = {*kept, *(others[int(index)] for index in rng.permutation(len(others))[: ABILITIES - len(kept)])}
     return f"the policy, or {_LISTED}{', '.join(ability for ability in listed if ability in chosen)}."
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, catalog, export, generate, image, rollout, run, tasks, train, validate
+from agents.cli import audit, catalog, evaluate, export, generate, image, rollout, run, student, tasks, train, validate
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -38,6 +38,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "rollout": rollout.rollout,
     "validate": validate.validate,
     "export": export.export,
+    "evaluate": evaluate.evaluate,
 }
 
 
@@ -60,6 +61,7 @@ for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.add_typer(image.image, name="image")
 app.add_typer(train.train, name="train")
+app.add_typer(student.student, name="student")
 
 
 def main() -> None:

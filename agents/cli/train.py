@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Out, make_folder, print_json, print_line, progress
+from agents.cli.output import BadInput, Failed, Json, Out, make_folder, print_json, print_line, program, progress
 
 if TYPE_CHECKING:
     from agents.students.course import Grpo
@@ -20,6 +20,38 @@ ModelName = Annotated[str | None, typer.Option("--model", help="The model to beg
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the optimiser; the recipe's if not given.")]
 RecipeSeed = Annotated[int | None, typer.Option("--seed", min=0, help="Everything that is drawn comes from it; the recipe's if not given.")]
 NEEDED = ("torch", "transformers", "trl", "datasets", "matplotlib")
+
+
+@train.command("sft")
+def sft(
+    recipe: RecipeFile,
+    data: Annotated[Path, typer.Option("--data", help="A train.jsonl, the folder that `synthtools export` wrote, or a run with one.")],
+    out: Out,
+    model: ModelName = None,
+    trajectories: Annotated[int | None, typer.Option("--trajectories", min=0, help="How many are drawn; 0: all; the recipe's if not given.")] = None,
+    seed: RecipeSeed = None,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a student on exported trajectories, by what the assistant says in them. Killed, the same command goes on."""
+    refuse_without_packages()
+    from agents.students.recipe import Sft, read_recipe
+    from agents.students.samples import read_conversations
+    from agents.students.sft import train_sft
+
+    changed = {"model": model, "trajectories": trajectories, "seed": seed}
+    settings = read_recipe(recipe, Sft, {name: value for name, value in changed.items() if value is not None})
+    rows = read_conversations(data)
+    make_folder(out)
+    with progress("sft") as update:
+        trained = train_sft(settings, rows, out, update)
+    samples = trained.samples
+    if as_json:
+        made = {"samples": len(samples.samples), "tokens": samples.tokens, "spoken_tokens": samples.spoken, "data": samples.digest}
+        print_json({"out": str(out), **made, "steps": trained.steps, "loss": trained.loss, "seconds": round(trained.seconds, 1)})
+    else:
+        print_line(f"{len(samples.samples):,} trajectories, {samples.tokens:,} tokens, {trained.steps:,} steps, final loss {trained.loss:.3f}")
+        print_line(f"The student is in {out}, its curves in {out / 'curve.png'}")
+        print_line(f"Measure it:  {program()} evaluate --model {out} --before {settings.model} --pack PACK")
 
 
 @train.command("grpo")

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
-
-import orjson
 
 from agents.students.course import Grpo, select, tasks_digest
 from agents.students.curves import LOG, Progress, draw, log_callback, read_log
 from agents.students.environment import Pool, executed, make_environment
+from agents.students.folder import (
+    CHECKPOINTS,
+    CURVE,
+    base_digest,
+    claim,
+    keep_card,
+    keep_model,
+    last_checkpoint,
+    only_known_warnings,
+    weights_in,
+)
 from agents.students.format import ChatFormat, FormatError
-from agents.students.model import Model, device, find_model, load_model, weights_digest
-from agents.students.recipe import RecipeError
-from agents.students.sft import CHECKPOINTS, keep_model, last_checkpoint
+from agents.students.model import Model, device, load_model
 from agents.students.showing import Shown, show
 from envs.worlds import worlds_of
-from synthtools.pack import Pack, load_pack, versions
-from synthtools.replacing import replacing
+from synthtools.pack import Pack, load_pack
 
-CARD = "student.json"
-CURVE = "curve.png"
 _CURVES = ("reward", "reward_std", "episode/finished", "episode/errors", "completions/mean_length")
-_PLANS = ("You are using 'environment_factory', which is an experimental feature", r".*gradient_checkpointing` is deprecated")
-_PACKAGES = ("torch", "transformers", "trl", "datasets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +54,19 @@ def grpo(recipe: Grpo, out: Path, progress: Progress | None = None) -> Trained:
 
     pack = load_pack(recipe.pack)
     course = prepare(recipe, pack)
-    _claim(out, recipe, pack)
+    base = base_digest(recipe.model)
+    claim(out, {"recipe": recipe.identity(), "pack": pack.digest, "base": base})
     set_seed(recipe.seed)
-    model = load_model(recipe.model, recipe.template, weights_of(recipe))
+    model = load_model(recipe.model, recipe.template, weights_in(recipe.precision))
     trainer = make_trainer(recipe, model, course, out, progress)
     last = last_checkpoint(out)
-    with _only_known_warnings():
+    with only_known_warnings():
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     keep_model(trainer, model, out)
     course.pool.close()
     draw(out / LOG, out / CURVE, _CURVES, f"GRPO, {recipe.reward} reward, {recipe.generations} rollouts a task")
     trained = _trained(out, course)
-    _write_json(out / CARD, card(recipe, pack, course, trained))
+    keep_card(out, card(recipe, base, pack, course, trained), words(recipe, pack, trained))
     return trained
 
 
@@ -95,7 +95,7 @@ def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress
     from trl.trainer.grpo_trainer import GRPOTrainer
 
     read_calls(model.format)
-    with _only_known_warnings():
+    with only_known_warnings():
         trainer = GRPOTrainer(
             model=model.model,
             args=make_config(recipe, out),
@@ -106,7 +106,7 @@ def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress
             callbacks=[log_callback(out / LOG, progress, lambda: episodes(course.pool))],
         )
     trainer.remove_callback(PrinterCallback)
-    if weights_of(recipe) == "bf16":
+    if weights_in(recipe.precision) == "bf16":
         from agents.students.optimiser import MasterAdamW
 
         trainer.optimizer_cls_and_kwargs = (MasterAdamW, {"lr": recipe.learning_rate, "weight_decay": 0.0})
@@ -134,13 +134,6 @@ def episodes(pool: Pool) -> dict[str, float]:
         "episode/finished": sum(tally.finished for tally in settled) / len(settled),
         "episode/seconds": sum(tally.seconds for tally in settled),
     }
-
-
-def weights_of(recipe: Grpo) -> Any:
-    """The precision that `auto` stands for on this machine, or the recipe's."""
-    if recipe.precision != "auto":
-        return recipe.precision
-    return "bf16" if device() == "cpu" else "mixed"
 
 
 def read_calls(speech: ChatFormat) -> None:
@@ -220,33 +213,12 @@ def make_config(recipe: Grpo, out: Path) -> Any:
         save_total_limit=1,
         gradient_checkpointing=recipe.checkpointing,
         use_cpu=device() == "cpu",
-        bf16=weights_of(recipe) == "mixed",
+        bf16=weights_in(recipe.precision) == "mixed",
         logging_steps=1,
         report_to=[],
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-
-
-@contextmanager
-def _only_known_warnings() -> Iterator[None]:
-    """Leave out what TRL and transformers say of their own plans, of which nobody who trains can do anything."""
-    with warnings.catch_warnings():
-        for message in _PLANS:
-            warnings.filterwarnings("ignore", message=message)
-        yield
-
-
-def _claim(out: Path, recipe: Grpo, pack: Pack) -> None:
-    """Say whose folder this is. Raises RecipeError where it is another run's."""
-    mine = orjson.loads(orjson.dumps({"recipe": recipe.identity(), "pack": pack.digest, "base": _base(recipe)}))
-    file = out / "run.json"
-    if file.exists():
-        if orjson.loads(file.read_bytes()) != mine:
-            raise RecipeError(f"{out}: holds a run with another recipe, pack or model; give a new folder as --out")
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    _write_json(file, mine)
 
 
 def _trained(out: Path, course: Course) -> Trained:
@@ -262,26 +234,26 @@ def _trained(out: Path, course: Course) -> Trained:
     )
 
 
-def card(recipe: Grpo, pack: Pack, course: Course, trained: Trained) -> Mapping[str, Any]:
+def card(recipe: Grpo, base: str, pack: Pack, course: Course, trained: Trained) -> Mapping[str, Any]:
     """What the student was made of; nothing in it depends on when or how fast."""
     return {
         "method": "grpo",
         "base": recipe.model,
-        "base_digest": _base(recipe),
+        "base_digest": base,
         "pack": pack.digest,
         "tasks": course.digest,
         "recipe": recipe.model_dump(),
+        "shown": {"prompt": recipe.prompt, "brief": recipe.brief, "tools": recipe.tools},
         "trained": asdict(trained),
-        "versions": {**versions(), **{name: version(name) for name in _PACKAGES}},
     }
 
 
-def _base(recipe: Grpo) -> str:
-    """The digest of the model that training begins with, or its name where it is not on this machine."""
-    place = Path(find_model(recipe.model))
-    return weights_digest(place) if place.is_dir() else recipe.model
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    with replacing(path) as file:
-        file.write(orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+def words(recipe: Grpo, pack: Pack, trained: Trained) -> list[tuple[str, str]]:
+    """The same for people."""
+    return [
+        ("Base", f"{recipe.model}; its licence holds for this model too"),
+        ("Tasks", f"{trained.tasks:,} of the {recipe.split} split of the pack `{pack.digest}`"),
+        ("Steps", f"{trained.steps:,}"),
+        ("Reward", f"{recipe.reward}, by execution: {trained.first_reward:.3f} in the first fifth of steps, {trained.last_reward:.3f} in the last"),
+        ("Seed", str(recipe.seed)),
+    ]

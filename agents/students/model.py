@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "bf16", "mixed", "fp32"]
 
-TAUGHT = "student.json"
+CARD = "student.json"
 """Beside the weights of a student: how it was taught, and so how it must be asked."""
 
 
@@ -34,8 +34,8 @@ class Model:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     format: ChatFormat
-    taught: dict[str, Any]
-    """What `student.json` beside the weights says; empty for a model that is none of ours."""
+    shown: dict[str, Any]
+    """How lessons were shown to it, as `student.json` beside the weights says: `prompt`, `brief`, `tools`; empty for a model that is none of ours."""
 
 
 def device() -> str:
@@ -51,14 +51,11 @@ def device() -> str:
 def load_model(name: str, template: str = "auto", precision: Precision = "auto") -> Model:
     """The model of this name: `smollm2`, a folder of weights or of a LoRA adapter, or a hub name. Raises ModelError.
 
-    `precision`: of the weights; `auto`: bf16. `template`: as `chat_format` takes it; a student's own settings say it where it is `auto`.
+    `precision`: of the weights; `auto`: bf16. `template`: as `chat_format` takes it.
     """
     place = find_model(name)
-    taught = read_taught(place)
-    if template == "auto":
-        template = str(taught.get("template", "auto"))
     weights, tokenizer = _weights(name, place, precision), _tokenizer(name, place)
-    return Model(name, weights, tokenizer, chat_format(tokenizer, template), taught)
+    return Model(name, weights, tokenizer, chat_format(tokenizer, template), read_shown(place))
 
 
 def find_model(name: str) -> str:
@@ -74,16 +71,16 @@ def find_model(name: str) -> str:
     return name
 
 
-def read_taught(place: str) -> dict[str, Any]:
-    """How the student in a folder was taught; empty where nothing says so."""
-    path = Path(place) / TAUGHT
+def read_shown(place: str) -> dict[str, Any]:
+    """How lessons were shown to the student in a folder; empty where nothing says so. Raises ModelError."""
+    path = Path(place) / CARD
     if not path.is_file():
         return {}
     try:
         found = orjson.loads(path.read_bytes())
-    except ValueError as error:
-        raise ModelError(f"{path}: is not JSON: {error}") from None
-    return found if isinstance(found, dict) else {}
+        return dict(found.get("shown", {}))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path}: is not what training writes: {error}") from None
 
 
 def _tokenizer(name: str, place: str) -> PreTrainedTokenizerBase:
@@ -105,8 +102,8 @@ def _weights(name: str, place: str, precision: Precision) -> PreTrainedModel:
             from peft import AutoPeftModelForCausalLM
 
             adapted = AutoPeftModelForCausalLM.from_pretrained(place, dtype=kind)
-            return adapted.merge_and_unload()  # type: ignore[no-any-return]
-        return AutoModelForCausalLM.from_pretrained(place, dtype=kind)  # type: ignore[no-any-return]
+            return adapted.merge_and_unload()
+        return AutoModelForCausalLM.from_pretrained(place, dtype=kind)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{name}: cannot be loaded: {' '.join(str(error).split())[:200]}") from None
 

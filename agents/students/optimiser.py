@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 
-class MasterAdamW(torch.optim.AdamW):
+class MasterAdamW(torch.optim.AdamW):  # type: ignore[misc]
     """AdamW over fp32 copies of rounded parameters, which follow them after each step (Micikevicius et al., arXiv 1710.03740)."""
 
     def __init__(self, groups: Iterable[dict[str, Any]], **settings: Any) -> None:
@@ -25,8 +25,8 @@ class MasterAdamW(torch.optim.AdamW):
         """The fp32 copies."""
         return [master for group in self.param_groups for master in group["params"]]
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of the copies by the gradients of the rounded parameters."""
         for master, parameter in zip(self.masters, self.rounded, strict=True):
             master.grad = None if parameter.grad is None else parameter.grad.float()
@@ -45,7 +45,7 @@ class MasterAdamW(torch.optim.AdamW):
         """With the copies, which the rounded parameters cannot give back."""
         return {**super().state_dict(), "masters": [master.detach().clone() for master in self.masters]}
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state."""
         state = dict(state_dict)

@@ -78,12 +78,16 @@ class Sft(BaseModel):
     accumulate: Positive = 1
     """Batches of one step."""
     precision: Literal["auto", "bf16", "mixed", "fp32"] = "auto"
-    """`bf16`: weights in bf16, a copy of them in fp32 for the optimiser; `mixed`: weights in fp32, products in bf16; `auto`: bf16 on a CPU, else mixed."""
+    """`bf16`: weights in bf16, with an fp32 copy for the optimiser; `mixed`: weights in fp32, products in bf16; `auto`: bf16 on a CPU, else mixed."""
     checkpointing: bool = False
     """Whether activations are computed again instead of kept."""
     save_every: Positive = 25
     """Steps between checkpoints."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two trainings the same: all but where the model lies and how often it is saved."""
+        return self.model_dump(exclude={"model", "save_every"})
 
 
 Recipe = TypeVar("Recipe", bound=BaseModel)

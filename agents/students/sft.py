@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.students.curves import LOG, Progress, draw, log_callback, read_log
+from agents.students.folder import (
+    CHECKPOINTS,
+    CURVE,
+    base_digest,
+    claim,
+    keep_card,
+    keep_model,
+    last_checkpoint,
+    only_known_warnings,
+    weights_in,
+)
 from agents.students.model import Model, device, load_model
 from agents.students.recipe import Sft
 from agents.students.samples import Conversation, DataError, Samples, make_samples
@@ -15,12 +26,6 @@ from agents.students.samples import Conversation, DataError, Samples, make_sampl
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
-
-Progress = Callable[[int, int, float], None]
-"""Told (steps done, steps in all, loss)."""
-
-CHECKPOINTS = "checkpoints"
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -45,52 +50,58 @@ def chosen(rows: list[Conversation], recipe: Sft) -> list[Conversation]:
 
 
 def train_sft(recipe: Sft, rows: list[Conversation], out: Path, progress: Progress | None = None) -> Trained:
-    """Train, and keep the student in `out`; killed, the same call goes on from the last checkpoint. Raises ModelError and DataError."""
+    """Train, and keep the student in `out` with its log, curve and card; killed, the same call goes on from the last checkpoint.
+
+    Raises ModelError, DataError, and RecipeError where `out` holds another training.
+    """
     from transformers import set_seed
 
     begun = time.monotonic()
     set_seed(recipe.seed)
-    model = load_model(recipe.model, recipe.template, _weights(recipe))
+    model = load_model(recipe.model, recipe.template, weights_in(recipe.precision))
     samples = make_samples(chosen(rows, recipe), recipe.trajectories, recipe.lessons.shape(), model.format, recipe.seed)
     if not samples.samples:
         raise DataError(f"no conversation fits into {recipe.lessons.max_tokens} tokens; give a larger `max_tokens`")
-    trainer = make_trainer(recipe, model, samples, out)
-    if progress is not None:
-        trainer.add_callback(_told(progress))
+    base = base_digest(recipe.model)
+    claim(out, {"recipe": recipe.identity(), "data": samples.digest, "base": base})
+    trainer = make_trainer(recipe, model, samples, out, progress)
     last = last_checkpoint(out)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    with only_known_warnings():
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
     keep_model(trainer, model, out)
+    draw(out / LOG, out / CURVE, ("loss", "grad_norm", "learning_rate"), f"SFT, {len(samples.samples)} trajectories")
+    losses = [row["loss"] for row in read_log(out / LOG) if "loss" in row]
     tail = losses[-max(1, len(losses) // 10) :]
-    return Trained(out, samples, trainer.state.global_step, sum(tail) / len(tail), time.monotonic() - begun)
+    trained = Trained(out, samples, trainer.state.global_step, sum(tail) / len(tail), time.monotonic() - begun)
+    keep_card(out, card(recipe, base, trained), words(recipe, trained))
+    return trained
 
 
-def _weights(recipe: Sft) -> Any:
-    if recipe.precision != "auto":
-        return recipe.precision
-    return "bf16" if device() == "cpu" else "mixed"
-
-
-def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path) -> SFTTrainer:
+def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path, progress: Progress | None = None) -> SFTTrainer:
     """TRL's trainer, set up as the recipe says."""
+    from transformers import PrinterCallback
+
     from agents.students.trainer import AssistantTrainer
 
     weights = model.model
     freeze(weights, recipe.frozen)
-    rounded = _weights(recipe) == "bf16" and recipe.lora is None
+    rounded = weights_in(recipe.precision) == "bf16" and recipe.lora is None
     optimiser = None
     if rounded:
         from agents.students.optimiser import MasterAdamW
 
         optimiser = (MasterAdamW, {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True})
-    return AssistantTrainer(
+    trainer = AssistantTrainer(
         model=weights,
         args=config(recipe, out),
         train_dataset=dataset(samples),
         processing_class=model.tokenizer,
         peft_config=_adapter(recipe),
         optimizer_cls_and_kwargs=optimiser,
+        callbacks=[log_callback(out / LOG, progress)],
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def freeze(weights: Any, layers: int) -> None:
@@ -108,7 +119,7 @@ def config(recipe: Sft, out: Path) -> SFTConfig:
     """The recipe as TRL's settings."""
     from trl import SFTConfig
 
-    mixed = _weights(recipe) == "mixed"
+    mixed = weights_in(recipe.precision) == "mixed"
     return SFTConfig(
         output_dir=str(out / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
@@ -153,31 +164,36 @@ def _adapter(recipe: Sft) -> Any:
     return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
-def last_checkpoint(out: Path) -> Path | None:
-    """The newest whole checkpoint of a training that was interrupted."""
-    found = sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    return next((path for path in found if (path / "trainer_state.json").is_file()), None)
+def card(recipe: Sft, base: str, trained: Trained) -> dict[str, Any]:
+    """What the student was made of; nothing in it depends on when or how fast."""
+    samples, lessons = trained.samples, recipe.lessons
+    return {
+        "method": "sft",
+        "base": recipe.model,
+        "base_digest": base,
+        "recipe": recipe.model_dump(),
+        "shown": {"prompt": lessons.prompt, "brief": lessons.brief, "tools": lessons.tools},
+        "data": {
+            "digest": samples.digest,
+            "domains": list(samples.domains),
+            "kinds": dict(samples.kinds),
+            "samples": len(samples.samples),
+            "tokens": samples.tokens,
+            "spoken_tokens": samples.spoken,
+        },
+        "steps": trained.steps,
+        "loss": trained.loss,
+    }
 
 
-def keep_model(trainer: SFTTrainer, model: Model, out: Path) -> None:
-    """Weights (a LoRA adapter merged into them) and tokenizer, with the template that the student was taught in."""
-    weights: Any = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(weights, "merge_and_unload"):
-        weights = weights.merge_and_unload()
-    weights.save_pretrained(out)
-    model.tokenizer.chat_template = model.format.template
-    model.tokenizer.save_pretrained(out)
-
-
-def _told(progress: Progress) -> Any:
-    from transformers import TrainerCallback
-
-    class Told(TrainerCallback):  # type: ignore[misc]
-        """Passes on how far the training is."""
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
-            """After each step."""
-            if logs and "loss" in logs:
-                progress(state.global_step, state.max_steps, float(logs["loss"]))
-
-    return Told()
+def words(recipe: Sft, trained: Trained) -> list[tuple[str, str]]:
+    """The same for people."""
+    samples = trained.samples
+    return [
+        ("Base", f"{recipe.model}; its licence holds for this model too"),
+        ("Data", f"{len(samples.samples):,} proven trajectories, {samples.tokens:,} tokens, of which the loss counts {samples.spoken:,}"),
+        ("Fields' subdomains trained on", ", ".join(samples.domains)),
+        ("Data hash", f"`{samples.digest}` (SHA-256 over the token ids)"),
+        ("Seed", str(recipe.seed)),
+        ("Steps", f"{trained.steps:,}, final loss {trained.loss:.3f}"),
+    ]

@@ -1,0 +1,193 @@
+"""The evaluator: which tasks, what is shown of them, and every agent at each, kept as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from agents.agent import Agent, Maker, Opening
+from agents.episode import Crowd, begin, seed_of
+from agents.evaluation.probe import Episode, Probed, probe_together
+from agents.evaluation.score import Point
+from agents.evaluation.solo import Solo
+from agents.lesson import Needs, brief, choose, needs_of
+from envs import ToolEnv
+from envs.worlds import as_worlds
+from synthtools.pack import Pack
+from synthtools.replacing import replacing
+from synthtools.seed import derive
+from synthtools.task import Task
+
+Progress = Callable[[int, int], None]
+MAX_STEPS = 20
+"""Calls of an episode."""
+
+
+class EvaluationError(ValueError):
+    """An evaluation that cannot be done as asked; the message is one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which tasks of a pack an evaluation takes."""
+
+    split: str = "test"
+    """`all`: of every split."""
+    fields: tuple[str, ...] = ()
+    """Names of fields or domains; none: all of the split."""
+    kinds: tuple[str, ...] = ()
+    most: int = 400
+    """Drawn by the seed, as many of each domain and kind as there can be; 0: all."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What agents are shown of a task's tools."""
+
+    tools: int = 0
+    """The needed and distractors, so many in all; 0: all."""
+    brief: bool = False
+    """Whether schemas are cut as lessons cut them, the lists in them too."""
+
+
+def choose_tasks(pack: Pack, choice: Choice) -> list[Task]:
+    """The tasks, in the pack's order. Raises EvaluationError for a field that the pack has not, and where none is left."""
+    known = {task.field for task in pack.tasks} | {task.domain for task in pack.tasks}
+    strangers = [name for name in choice.fields if name not in known]
+    if strangers:
+        raise EvaluationError(f"{strangers[0]}: no such field in the pack; there are {', '.join(sorted(known))}")
+    fitting = [task for task in pack.tasks if _fits(task, choice)]
+    if not fitting:
+        raise EvaluationError(f"the pack has no task of the {choice.split} split with these fields and kinds; --split all takes every split")
+    if not choice.most or choice.most >= len(fitting):
+        return fitting
+    drawn = {task.id for task in _dealt(fitting, choice)}
+    return [task for task in fitting if task.id in drawn]
+
+
+def _fits(task: Task, choice: Choice) -> bool:
+    named = not choice.fields or task.field in choice.fields or task.domain in choice.fields
+    return named and choice.split in ("all", task.split) and (not choice.kinds or task.kind in choice.kinds)
+
+
+def _dealt(tasks: Iterable[Task], choice: Choice) -> list[Task]:
+    """Taken in turns from every domain and kind, in drawn order."""
+    groups: dict[tuple[str, str], list[Task]] = {}
+    for task in sorted(tasks, key=lambda task: derive(choice.seed, "evaluate", task.id)):
+        groups.setdefault((task.kind, task.domain), []).append(task)
+    ranked = [(number, name, task) for name, group in groups.items() for number, task in enumerate(group)]
+    return [task for _, _, task in sorted(ranked, key=lambda entry: entry[:2])][: choice.most]
+
+
+def openings(pack: Pack, tasks: Sequence[Task], view: View, seed: int) -> list[Opening]:
+    """What agents are given of each task; the choice of tools is drawn by the seed, and tells nothing of how the task ends."""
+    env = ToolEnv(as_worlds(pack))
+    twins = {task.id: task for task in pack.tasks}
+    made = []
+    for task in tasks:
+        opening = begin(task, env, seed_of(seed, task.id, "", 0))[1]
+        made.append(_viewed(opening, _needs(task, twins.get(task.twin)), view, seed))
+    env.close()
+    return made
+
+
+def _needs(task: Task, twin: Task | None) -> Needs:
+    """What the task's solution calls, and what its twin's does: what is offered must not tell which of the two it is."""
+    return needs_of((step.name, step.arguments) for one in (task, twin) if one is not None for step in one.solution)
+
+
+def _viewed(opening: Opening, needs: Needs, view: View, seed: int) -> Opening:
+    chance = np.random.Generator(np.random.PCG64(derive(seed, "view", opening.task) >> 11))
+    tools = choose(opening.tools, needs, view.tools, chance) if view.tools else list(opening.tools)
+    if view.brief:
+        tools = [brief(tool, needs, chance) if view.tools else brief(tool) for tool in tools]
+    return Opening(opening.task, opening.briefing, opening.request, tools, opening.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is evaluated: tasks, and what is shown of them."""
+
+    pack: Pack
+    tasks: Sequence[Task]
+    openings: Sequence[Opening]
+    settings: Mapping[str, Any]
+    """What results depend on, besides the agent."""
+
+
+def prepare(pack: Pack, choice: Choice, view: View) -> Evaluation:
+    """Choose tasks, and what is shown of them."""
+    tasks = choose_tasks(pack, choice)
+    settings = {"pack": pack.digest, "choice": asdict(choice), "view": asdict(view), "tasks": [task.id for task in tasks]}
+    return Evaluation(pack, tasks, openings(pack, tasks, view, choice.seed), settings)
+
+
+def evaluate(evaluation: Evaluation, maker: Maker, out: Path | None = None, progress: Progress | None = None) -> list[Probed]:
+    """An agent at every task, in their order; with `out`, what is there already is not done again. Raises EvaluationError for another's file."""
+    agent = maker({task.id: task for task in evaluation.pack.tasks})
+    crowd = agent if isinstance(agent, Crowd) else Solo(agent)
+    kept = Kept(out, evaluation, agent) if out else None
+    done = kept.read() if kept else {}
+    if progress is not None:
+        progress(len(done), len(evaluation.tasks))
+    for group in _groups(evaluation, done, crowd.batch):
+        envs = [ToolEnv(as_worlds(evaluation.pack), max_steps=MAX_STEPS) for _ in group]
+        for probed in probe_together(crowd, group, envs):
+            done[probed.task] = probed
+            if kept:
+                kept.add(probed)
+        for env in envs:
+            env.close()
+        if progress is not None:
+            progress(len(done), len(evaluation.tasks))
+    return [done[task.id] for task in evaluation.tasks]
+
+
+def _groups(evaluation: Evaluation, done: Mapping[str, Probed], size: int) -> Iterator[list[tuple[Task, Opening]]]:
+    """What is left, in groups of tasks of like length, so that none waits long for the others."""
+    left = [pair for pair in zip(evaluation.tasks, evaluation.openings, strict=True) if pair[0].id not in done]
+    left.sort(key=lambda pair: len(pair[0].solution))
+    for start in range(0, len(left), size):
+        yield left[start : start + size]
+
+
+class Kept:
+    """Results of one agent in a file, a line a task, the settings first."""
+
+    def __init__(self, folder: Path, evaluation: Evaluation, agent: Agent) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = derive(agent.identity) & 0xFFFFFFFF
+        self.path = folder / f"{''.join(c if c.isalnum() or c in '-.' else '-' for c in agent.name)}-{digest:08x}.jsonl"
+        self._head = orjson.dumps({"agent": agent.identity, **evaluation.settings}, option=orjson.OPT_SORT_KEYS)
+
+    def read(self) -> dict[str, Probed]:
+        """What was done before; a last line that a kill cut off is done without."""
+        if not self.path.is_file():
+            with replacing(self.path) as file:
+                file.write(self._head + b"\n")
+            return {}
+        head, *lines = self.path.read_bytes().splitlines(keepends=True)
+        if head.rstrip() != self._head:
+            raise EvaluationError(f"{self.path}: is of another evaluation; give another --out")
+        whole = [line for line in lines if line.endswith(b"\n")]
+        if len(whole) < len(lines):
+            with replacing(self.path) as file:
+                file.writelines([head, *whole])
+        return {probed.task: probed for probed in map(_probed, whole)}
+
+    def add(self, probed: Probed) -> None:
+        """Keep one more."""
+        with self.path.open("ab") as file:
+            file.write(orjson.dumps(asdict(probed), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _probed(line: bytes) -> Probed:
+    data = orjson.loads(line)
+    episode = Episode(**{**data["episode"], "calls": tuple(data["episode"]["calls"])})
+    return Probed(**{**data, "points": tuple(Point(**point) for point in data["points"]), "episode": episode})

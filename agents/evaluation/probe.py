@@ -1,0 +1,155 @@
+"""One task, two ways: along the reference's path, where every decision is scored, and on the agent's own, where the end counts."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from agents.agent import Opening, Turn
+from agents.episode import Crowd, Seat, make
+from agents.evaluation.score import Point, score
+from envs import ToolEnv
+from envs.transcript import write_call
+from synthtools.task import Task, resolve
+from synthtools.tool import ToolCall
+
+Walk = Generator[Seat, Turn, "Walked"]
+Own = Generator[Seat, Turn, "Episode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What an agent decided along the reference's path."""
+
+    points: tuple[Point, ...]
+    left_at: int | None
+    """The number of the first turn that is not the reference's; None: there is none, so its own path is the reference's."""
+    turn: Turn | None
+    """That turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """How an episode of the agent's own ended."""
+
+    success: bool
+    reason: str
+    """What was nearest at fault; empty on success."""
+    declined: bool
+    """It ended by saying that this cannot or may not be done, with nothing changed."""
+    calls: tuple[str, ...]
+    """As people read them."""
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """All that is known of an agent at one task."""
+
+    task: str
+    domain: str
+    field: str
+    kind: str
+    length: int
+    """Calls of the reference, `finish` not counted."""
+    outcome: str
+    """How it should end."""
+    request: str
+    points: tuple[Point, ...]
+    episode: Episode
+
+
+def walk(task: Task, opening: Opening, env: ToolEnv, agent: Crowd) -> Walk:
+    """Ask at every decision of the reference; what is done is the reference's call."""
+    env.reset(options={"task": task})
+    seat, offered = agent.seat(opening), {tool["function"]["name"] for tool in opening.tools}
+    points: list[Point] = []
+    results: list[Any] = []
+    left_at, left_by = None, None
+    for number, step in enumerate(task.solution):
+        call = resolve(step, results)
+        turn = yield seat
+        points.append(score(turn, call, env, offered))
+        if left_at is None and not _is(turn, call, last=number + 1 == len(task.solution)):
+            left_at, left_by = number, turn
+        seat.take(Turn((call,)))
+        observation = env.step(call)[0]
+        seat.hear([observation])
+        results.append(orjson.loads(observation))
+    return Walked(tuple(points), left_at, left_by)
+
+
+def _is(turn: Turn, call: ToolCall, *, last: bool) -> bool:
+    """Whether a turn leaves the conversation as the reference's would; words beside the last call change nothing any more."""
+    return turn.calls == (call,) and not turn.spoken and (last or not turn.text)
+
+
+def own(task: Task, opening: Opening, env: ToolEnv, agent: Crowd, walked: Walked) -> Own:
+    """The agent's own episode, taken up where it left the reference's path."""
+    env.reset(options={"task": task})
+    seat = agent.seat(opening)
+    results: list[Any] = []
+    for step in task.solution[: walked.left_at]:
+        call = resolve(step, results)
+        seat.take(Turn((call,)))
+        observation = env.step(call)[0]
+        seat.hear([observation])
+        results.append(orjson.loads(observation))
+    turn, number = walked.turn, len(results)
+    while turn is not None:
+        seat.take(turn)
+        observations, _, _ = make(turn, number, env)
+        if env.terminated or env.truncated:
+            break
+        seat.hear(observations)
+        turn = yield seat
+        number += 1
+    return ended(env)
+
+
+def ended(env: ToolEnv) -> Episode:
+    """How the environment's episode ended."""
+    ending, judgement = env.ending, env.judgement
+    declined = ending is not None and ending.outcome != "done" and not env.backend.changes()
+    calls = tuple(write_call(call) for call, _ in env.calls)
+    return Episode(judgement.success, judgement.reason, declined, calls, sum(result.error is not None for _, result in env.calls))
+
+
+def probe_together(agent: Crowd, tasks: Sequence[tuple[Task, Opening]], envs: Sequence[ToolEnv]) -> list[Probed]:
+    """Probe tasks side by side: first all along the reference's path, then those that left it on their own."""
+    places = list(zip(tasks, envs, strict=False))
+    walks = _drive(agent, [walk(task, opening, env, agent) for (task, opening), env in places])
+    astray = [index for index, walked in enumerate(walks) if walked.left_at is not None]
+    episodes = {index: ended(env) for index, (_, env) in enumerate(places) if index not in astray}
+    played = _drive(agent, [own(*places[index][0], places[index][1], agent, walks[index]) for index in astray])
+    episodes.update(zip(astray, played, strict=True))
+    return [_probed(task, walks[index].points, episodes[index]) for index, ((task, _), _) in enumerate(places)]
+
+
+def _drive(agent: Crowd, asking: Sequence[Generator[Seat, Turn, Any]]) -> list[Any]:
+    """Answer all that ask, together, until none does."""
+    results: dict[int, Any] = {}
+    waiting: dict[int, Seat] = {}
+    for index, one in enumerate(asking):
+        try:
+            waiting[index] = next(one)
+        except StopIteration as over:
+            results[index] = over.value
+    while waiting:
+        turns = agent.answer(list(waiting.values()))
+        for index, turn in zip(list(waiting), turns, strict=True):
+            try:
+                waiting[index] = asking[index].send(turn)
+            except StopIteration as over:
+                results[index] = over.value
+                del waiting[index]
+    return [results[index] for index in range(len(asking))]
+
+
+def _probed(task: Task, points: tuple[Point, ...], episode: Episode) -> Probed:
+    goal = task.goal.alternatives[0]
+    about = (task.id, task.domain, task.field, task.kind, len(task.solution) - 1, goal.outcome, task.request)
+    return Probed(*about, points, episode)
