@@ -115,10 +115,13 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
     from agents.lock import Locked
     from agents.run import RunError
+    from agents.evaluation.evaluate import EvaluationError
     from agents.students.environment import ToolNameError
+    from agents.students.fetch import FetchError
     from agents.students.format import FormatError
     from agents.students.model import ModelError
     from agents.students.recipe import RecipeError
+    from agents.students.samples import DataError
     from synthtools.backends import Untrusted
     from synthtools.blueprint import BlueprintError
     from synthtools.load import UnknownDomain
@@ -129,7 +132,10 @@ def _user_errors() -> tuple[type[Exception], ...]:
     return (
         BadInput,
         BlueprintError,
+        DataError,
         EngineError,
+        EvaluationError,
+        FetchError,
         FormatError,
         Locked,
         ModelError,
