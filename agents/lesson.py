@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from synthtools.finish import NAME as FINISH
+from synthtools.finish import finish_content
+from synthtools.goal import Ending
 from synthtools.seed import derive
 
 PROMPT = "Do what is asked with the tools, one call at a time; then call finish."
@@ -222,6 +224,29 @@ class Shape:
     """Longer conversations lose distractors, then their last turns; 0: no bound."""
     whole: bool = False
     """Whether a conversation is left out rather than losing turns."""
+    requests: int = 1
+    """Conversations of one opening that follow one another in a lesson, at most: each is a distraction for the others."""
+
+
+def joined(conversations: Sequence[tuple[Sequence[Message], Sequence[Tool]]]) -> tuple[list[Message], list[Tool]] | None:
+    """Several conversations of one opening as one: a request follows the end of the last. None where a tool that one needs is not in all."""
+    offers = [{name_of(tool) for tool in tools} for _, tools in conversations]
+    shared = set.intersection(*offers)
+    if any(not needs_of(calls_of(messages)).arguments.keys() <= shared for messages, _ in conversations):
+        return None
+    messages = list(conversations[0][0])
+    for more, _ in conversations[1:]:
+        messages += [*_closed(messages[-1]), *more[1:]]
+    return messages, [tool for tool in conversations[0][1] if name_of(tool) in shared]
+
+
+def _closed(last: Message) -> Iterator[Message]:
+    """What the environment says to the calls of a last turn."""
+    for call in last.get("tool_calls") or ():
+        function = call["function"]
+        outcome = function["arguments"].get("outcome") if isinstance(function["arguments"], Mapping) else None
+        content = finish_content(Ending(None, outcome or "done"))
+        yield {"role": "tool", "tool_call_id": call.get("id", ""), "name": function["name"], "content": content}
 
 
 def make_lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, size: Callable[[Lesson], int]) -> Lesson | None:
@@ -250,7 +275,7 @@ def _lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, se
     needs = needs_of(calls_of(messages))
     shown = choose(tools, needs, count, rng) if shape.spare else [tool for tool in tools if name_of(tool) in {*needs.arguments, *ALWAYS}]
     if shape.brief:
-        shown = [brief(tool, needs, rng, described=hides) for tool in shown]
+        shown = [brief(tool, needs, rng, described=hides and name_of(tool) not in ALWAYS) for tool in shown]
     lesson = Lesson(prompted(messages, shape.prompt), shown)
     return masked(lesson, rng) if hides else lesson
 

@@ -46,10 +46,11 @@ def sft(
         trained = train_sft(settings, rows, out, update)
     samples = trained.samples
     if as_json:
-        made = {"samples": len(samples.samples), "tokens": samples.tokens, "spoken_tokens": samples.spoken, "data": samples.digest}
-        print_json({"out": str(out), **made, "steps": trained.steps, "loss": trained.loss, "seconds": round(trained.seconds, 1)})
+        data_made = {"trajectories": samples.conversations, "samples": len(samples.samples), "data": samples.digest}
+        tokens = {"tokens": samples.tokens, "spoken_tokens": samples.spoken}
+        print_json({"out": str(out), **data_made, **tokens, "steps": trained.steps, "loss": trained.loss, "seconds": round(trained.seconds, 1)})
     else:
-        print_line(f"{len(samples.samples):,} trajectories, {samples.tokens:,} tokens, {trained.steps:,} steps, final loss {trained.loss:.3f}")
+        print_line(f"{samples.conversations:,} trajectories, {samples.tokens:,} tokens, {trained.steps:,} steps, final loss {trained.loss:.3f}")
         print_line(f"The student is in {out}, its curves in {out / 'curve.png'}")
         print_line(f"Measure it:  {program()} evaluate --model {out} --before {settings.model} --pack PACK")
 

@@ -36,10 +36,12 @@ class Lessons(BaseModel):
     max_tokens: Annotated[int, Field(ge=32)] = 896
     whole: bool = False
     """Whether conversations that do not fit are left out instead of losing their last turns."""
+    requests: Positive = 1
+    """Conversations of one subdomain that follow one another in a lesson, at most; they share the words before them and the tools."""
 
     def shape(self) -> Shape:
         """The same for `make_lesson`."""
-        return Shape(self.tools, self.distractors, self.masked, self.brief, self.prompt, self.lookups, self.max_tokens, self.whole)
+        return Shape(self.tools, self.distractors, self.masked, self.brief, self.prompt, self.lookups, self.max_tokens, self.whole, self.requests)
 
 
 class Lora(BaseModel):

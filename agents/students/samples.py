@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from agents.lesson import Shape, make_lesson
+from agents.lesson import Lesson, Shape, joined, make_lesson
 from agents.students.format import ChatFormat
+from synthtools.finish import NAME as FINISH
 from synthtools.seed import derive
+
+WAITING = 4
+"""Lessons of one opening that wait for more conversations, at most."""
 
 
 class DataError(ValueError):
@@ -53,6 +57,8 @@ class Samples:
     samples: Sequence[Sample]
     digest: str
     """SHA-256 over the token ids of all samples, in order."""
+    conversations: int
+    """In all samples."""
     kinds: Mapping[str, int]
     domains: Sequence[str]
     whole: int
@@ -103,25 +109,89 @@ def _conversation(row: Mapping[str, Any]) -> Conversation:
 def make_samples(rows: Iterable[Conversation], wanted: int, shape: Shape, spoken_to: ChatFormat, seed: int) -> Samples:
     """Samples of so many conversations (0: all), drawn by the seed: each larger choice holds the smaller ones.
 
-    What is cut to fit `shape.max_tokens` loses distractors, then its last turns.
+    What is cut to fit `shape.max_tokens` loses distractors, then its last turns, or is left out where the shape wants it whole.
     """
-    made: list[Sample] = []
-    kinds: Counter[str] = Counter()
-    domains: set[str] = set()
-    whole = dropped = 0
-    for row in sorted(rows, key=lambda row: derive(seed, row.task, row.trial)):
-        if wanted and len(made) == wanted:
+    drawn = sorted(rows, key=lambda row: derive(seed, row.task, row.trial))
+    table = _Table(shape, spoken_to, seed)
+    for row in drawn:
+        if wanted and table.seated == wanted:
             break
-        messages = row.messages if shape.lookups else without_lookups(row)
-        lesson = make_lesson(messages, row.tools, shape, derive(seed, row.task, row.trial), _size(spoken_to))
+        table.seat(row)
+    table.clear()
+    domains = sorted({row.domain for row in table.taken})
+    kinds = Counter(row.kind for row in table.taken)
+    return Samples(table.samples, _digest(table.samples), len(table.taken), dict(sorted(kinds.items())), domains, table.whole, table.dropped)
+
+
+class _Table:
+    """Where conversations wait until a lesson is full."""
+
+    def __init__(self, shape: Shape, spoken_to: ChatFormat, seed: int) -> None:
+        self.samples: list[Sample] = []
+        self.taken: list[Conversation] = []
+        self.whole = self.dropped = 0
+        self._shape, self._format, self._seed = shape, spoken_to, seed
+        self._waiting: dict[tuple[str, str], list[tuple[list[Conversation], Lesson]]] = {}
+        """(domain, opening) → lessons that may hold more, each with its conversations."""
+
+    @property
+    def seated(self) -> int:
+        """Conversations in lessons so far."""
+        return len(self.taken)
+
+    def seat(self, row: Conversation) -> None:
+        """Put a conversation beside others of its opening, or by itself, or leave it out where it fits nowhere."""
+        waiting = self._waiting.setdefault((row.domain, str(row.messages[0]["content"])), [])
+        for place, (group, _) in enumerate(waiting):
+            lesson = self._lesson([*group, row], whole=True)
+            if lesson is not None:
+                del waiting[place]
+                self._keep(waiting, [*group, row], lesson)
+                return
+        lesson = self._lesson([row], whole=self._shape.whole)
         if lesson is None:
-            dropped += 1
-            continue
-        made.append(Sample(*spoken_to.sample(lesson.messages, lesson.tools)))
-        whole += lesson.messages[-1]["role"] == "assistant" and len(lesson.messages) >= len(messages)
-        kinds[row.kind] += 1
-        domains.add(row.domain)
-    return Samples(made, _digest(made), dict(sorted(kinds.items())), sorted(domains), whole, dropped)
+            self.dropped += 1
+        else:
+            self._keep(waiting, [row], lesson)
+
+    def clear(self) -> None:
+        """Finish the lessons that still wait."""
+        for waiting in self._waiting.values():
+            self._finish(waiting, 0)
+
+    def _keep(self, waiting: list[tuple[list[Conversation], Lesson]], group: list[Conversation], lesson: Lesson) -> None:
+        row = group[-1]
+        self.taken.append(row)
+        ended = _ended(lesson)
+        self.whole += ended
+        waiting.append((group, lesson))
+        if len(group) >= self._shape.requests or not ended:
+            self._write(waiting.pop()[1])
+        self._finish(waiting, WAITING)
+
+    def _finish(self, waiting: list[tuple[list[Conversation], Lesson]], most: int) -> None:
+        """Write lessons until no more than so many wait, those first that have waited longest."""
+        while len(waiting) > most:
+            self._write(waiting.pop(0)[1])
+
+    def _write(self, lesson: Lesson) -> None:
+        self.samples.append(Sample(*self._format.sample(lesson.messages, lesson.tools)))
+
+    def _lesson(self, rows: Sequence[Conversation], *, whole: bool) -> Lesson | None:
+        together = joined([(_messages(row, self._shape), row.tools) for row in rows])
+        if together is None:
+            return None
+        seed = derive(self._seed, rows[0].task, rows[0].trial)
+        return make_lesson(*together, replace(self._shape, whole=whole), seed, lambda lesson: self._format.length(lesson.messages, lesson.tools))
+
+
+def _messages(row: Conversation, shape: Shape) -> Sequence[Mapping[str, Any]]:
+    return row.messages if shape.lookups else without_lookups(row)
+
+
+def _ended(lesson: Lesson) -> bool:
+    """Whether a lesson's last turn ends the conversation, so that another may follow."""
+    return any(call["function"]["name"] == FINISH for call in lesson.messages[-1].get("tool_calls") or ())
 
 
 def without_lookups(row: Conversation) -> list[Mapping[str, Any]]:
@@ -135,10 +205,6 @@ def without_lookups(row: Conversation) -> list[Mapping[str, Any]]:
         if not (reading and message["role"] in ("assistant", "tool")):
             kept.append(message)
     return kept
-
-
-def _size(spoken_to: ChatFormat) -> Callable[[Any], int]:
-    return lambda lesson: spoken_to.length(lesson.messages, lesson.tools)
 
 
 def _digest(samples: Iterable[Sample]) -> str:

@@ -69,7 +69,7 @@ def train_sft(recipe: Sft, rows: list[Conversation], out: Path, progress: Progre
     with only_known_warnings():
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     keep_model(trainer, model, out)
-    draw(out / LOG, out / CURVE, ("loss", "grad_norm", "learning_rate"), f"SFT, {len(samples.samples)} trajectories")
+    draw(out / LOG, out / CURVE, ("loss", "grad_norm", "learning_rate"), f"SFT, {samples.conversations} trajectories")
     losses = [row["loss"] for row in read_log(out / LOG) if "loss" in row]
     tail = losses[-max(1, len(losses) // 10) :]
     trained = Trained(out, samples, trainer.state.global_step, sum(tail) / len(tail), time.monotonic() - begun)
@@ -177,6 +177,7 @@ def card(recipe: Sft, base: str, trained: Trained) -> dict[str, Any]:
             "digest": samples.digest,
             "domains": list(samples.domains),
             "kinds": dict(samples.kinds),
+            "conversations": samples.conversations,
             "samples": len(samples.samples),
             "tokens": samples.tokens,
             "spoken_tokens": samples.spoken,
@@ -191,7 +192,8 @@ def words(recipe: Sft, trained: Trained) -> list[tuple[str, str]]:
     samples = trained.samples
     return [
         ("Base", f"{recipe.model}; its licence holds for this model too"),
-        ("Data", f"{len(samples.samples):,} proven trajectories, {samples.tokens:,} tokens, of which the loss counts {samples.spoken:,}"),
+        ("Data", f"{samples.conversations:,} proven trajectories in {len(samples.samples):,} samples"),
+        ("Tokens", f"{samples.tokens:,}, of which the loss counts {samples.spoken:,}"),
         ("Fields' subdomains trained on", ", ".join(samples.domains)),
         ("Data hash", f"`{samples.digest}` (SHA-256 over the token ids)"),
         ("Seed", str(recipe.seed)),
