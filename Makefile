@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/first
+TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile -q
+PYTEST := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: run test test-core lint bench bfcl schema page clean
 
@@ -41,7 +42,8 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.tested: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,train]"
 	@touch $@ $(VENV)/.installed
 
 $(BIN)/python:

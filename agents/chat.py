@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call, reply_of
+from agents.agent import Maker, Opening, OutOfBudget, Turn
 from agents.budget import NOTHING, Budget, Spent
+from agents.conversation import Conversation, as_text
 from envs.action import printable
 from synthtools.task import Task
 from synthtools.tool import ToolCall
@@ -82,15 +83,12 @@ class ChatAgent:
     spent: Spent = Spent()
     _allowed: Spent | None = None
     """What it may spend; None: no bound."""
+    batch: int = 1
+    """Conversations are continued one at a time."""
     _client: OpenAI | None = None
-    _messages: list[dict[str, Any]] = field(default_factory=list)
-    _tools: list[dict[str, Any]] = field(default_factory=list)
-    _pending: list[str] = field(default_factory=list)
-    """Ids of the last turn's calls, whose results are due."""
-    _talks: bool = False
-    """There is a user, so text alone is `respond` and does not end the episode."""
-    _asked: bool = False
-    """The last turn was such text, and the reply is due."""
+    _conversation: Conversation | None = None
+    """Of the episode that it plays as an `Agent`."""
+    _begun: bool = False
 
     @property
     def name(self) -> str:
@@ -110,40 +108,41 @@ class ChatAgent:
         """From here on spend at most one of so many equal parts of what the budget leaves after what was spent before."""
         self._allowed = self.budget.part(before, parts)
 
+    def seat(self, opening: Opening) -> Conversation:
+        """A new conversation, which takes turns and hears results whoever made them."""
+        return Conversation(opening, self.sampling.prompt, as_text)
+
+    def answer(self, seats: Sequence[Conversation]) -> list[Turn]:
+        """The next turn of each conversation; OutOfBudget when nothing may be spent."""
+        return [self._turn(conversation) for conversation in seats]
+
     def begin(self, opening: Opening) -> None:
         """Start a new conversation."""
-        self._messages = [
-            {"role": "system", "content": f"{self.sampling.prompt}\n\n{opening.briefing}"},
-            {"role": "user", "content": opening.request},
-        ]
-        self._tools = [dict(tool) for tool in opening.tools]
-        self._talks = any(tool["function"]["name"] == "respond" for tool in self._tools)
-        self._pending, self._asked = [], False
+        self._conversation, self._begun = self.seat(opening), False
 
     def act(self, observations: Sequence[str]) -> Turn:
         """Hand back the results of the last turn and ask for the next; OutOfBudget when nothing may be spent."""
-        if self._asked:
-            self._messages.append({"role": "user", "content": reply_of(observations[-1])})
-        for call, observation in zip(self._pending, observations, strict=False):
-            self._messages.append({"role": "tool", "tool_call_id": call, "content": observation})
-        completion = self._ask()
+        if self._conversation is None:
+            raise ValueError("act before begin")
+        if self._begun:
+            self._conversation.hear(observations)
+        self._begun = True
+        turn = self._turn(self._conversation)
+        self._conversation.take(turn)
+        return turn
+
+    def _turn(self, conversation: Conversation) -> Turn:
+        completion = self._ask(conversation)
         message = completion.choices[0].message
         tokens = 0 if completion.usage is None else completion.usage.completion_tokens
-        text = printable(message.content or "")
-        calls = _calls(message)
-        self._pending = [call["id"] for call in calls]
-        self._messages.append({"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})})
-        self._asked = not calls and self._talks
-        if not calls:
-            said = ToolCall("respond", {"text": text}) if self._talks else finish_call(text)
-            return Turn((said,), text, tokens, spoken=True)
-        return Turn(tuple(ToolCall(call["function"]["name"], call["function"]["arguments"]) for call in calls), text, tokens)
+        text, calls = printable(message.content or ""), _calls(message)
+        return Turn(calls, text, tokens) if calls else conversation.spoken(text, tokens)
 
-    def _ask(self) -> ChatCompletion:
+    def _ask(self, conversation: Conversation) -> ChatCompletion:
         sampling, spent, allowed = self.sampling, self.spent, self._allowed
         if allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money):
             raise OutOfBudget(f"{self.name} has spent {spent.tokens} tokens and {spent.money:.2f}")
-        asked: dict[str, Any] = {"model": sampling.model, "messages": self._messages, "tools": self._tools}
+        asked: dict[str, Any] = {"model": sampling.model, "messages": conversation.messages, "tools": conversation.tools}
         chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_completion_tokens": sampling.max_tokens}
         asked |= {name: value for name, value in chosen.items() if value is not None}
         if not sampling.parallel:
@@ -194,13 +193,12 @@ def _make_chat(sampling: Sampling, endpoint: Endpoint, budget: Budget, tasks: Ma
     return ChatAgent(sampling, endpoint, budget)
 
 
-def _calls(message: ChatCompletionMessage) -> list[dict[str, Any]]:
+def _calls(message: ChatCompletionMessage) -> tuple[ToolCall, ...]:
     calls = []
-    for number, call in enumerate(message.tool_calls or ()):
+    for call in message.tool_calls or ():
         if call.type == "function":
             name, arguments = call.function.name, call.function.arguments
         else:
             name, arguments = call.custom.name, call.custom.input
-        function = {"name": printable(name), "arguments": printable(arguments or "")}
-        calls.append({"id": call.id or f"call{number:05d}", "type": "function", "function": function})
-    return calls
+        calls.append(ToolCall(printable(name), printable(arguments or "")))
+    return tuple(calls)

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from agents.agent import Opening, Turn, reply_of
+from agents.agent import Opening, Turn, finish_call, reply_of
+from synthtools.tool import ToolCall
 
 AsArguments = Callable[[Mapping[str, Any] | str], Any]
 """Gives the arguments of a call the form that a model or a trainer wants."""
@@ -16,7 +17,8 @@ AsArguments = Callable[[Mapping[str, Any] | str], Any]
 class Conversation:
     """The messages of one episode so far; what an agent does is told it, so it need not be its own."""
 
-    def __init__(self, opening: Opening, prompt: str, arguments: AsArguments) -> None:
+    def __init__(self, opening: Opening, prompt: str, arguments: AsArguments, *, named: bool = False) -> None:
+        """`named`: results name their tool, as some chat templates want it."""
         self.tools = [dict(tool) for tool in opening.tools]
         self.talks = any(tool["function"]["name"] == "respond" for tool in self.tools)
         """There is a user, so text alone is `respond` and does not end the episode."""
@@ -25,7 +27,7 @@ class Conversation:
             {"role": "system", "content": f"{prompt}\n\n{opening.briefing}".strip()},
             {"role": "user", "content": opening.request},
         ]
-        self._arguments = arguments
+        self._arguments, self._named = arguments, named
         self._pending: list[tuple[str, str]] = []
         """(id, name) of the last turn's calls, whose results are due."""
         self._asked = False
@@ -46,12 +48,18 @@ class Conversation:
         self._asked = turn.spoken
         self.messages.append(message)
 
+    def spoken(self, text: str, tokens: int) -> Turn:
+        """The turn of text alone: said to the user where there is one, and elsewhere the end, with it for an answer."""
+        said = ToolCall("respond", {"text": text}) if self.talks else finish_call(text)
+        return Turn((said,), text, tokens, spoken=True)
+
     def hear(self, observations: Sequence[str]) -> None:
         """The results of the last turn's calls, or the reply to what it said."""
         if self._asked:
             self.messages.append({"role": "user", "content": reply_of(observations[-1])})
         for (call, name), observation in zip(self._pending, observations, strict=False):
-            self.messages.append({"role": "tool", "tool_call_id": call, "name": name, "content": observation})
+            named = {"name": name} if self._named else {}
+            self.messages.append({"role": "tool", "tool_call_id": call, **named, "content": observation})
         self._pending, self._asked = [], False
 
 

@@ -24,6 +24,7 @@ from typing import IO, Any
 import orjson
 
 from agents.agent import reply_of
+from agents.conversation import AsArguments, as_object, as_text
 from agents.run import Row, RunError, Stored
 from agents.trajectory import Step, Trajectory, turn_fault
 from agents.validate import row_of
@@ -46,7 +47,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Shown:
     """What the agent of a task was shown before it acted."""
 
     briefing: str
@@ -111,19 +112,19 @@ class Lessons:
             raise RunError(f"{where}: {fault}; `synthtools validate` lists what is not true in a run")
         return trajectory, made
 
-    def __getitem__(self, name: str) -> Lesson:
+    def __getitem__(self, name: str) -> Shown:
         """The lesson of one task."""
         task = self._tasks[name]
         tools = self._offers[task.domain].without(task.withheld).text
         domain = self._domains[task.domain]
         reads = frozenset(name for name, tool in domain.tools.items() if tool.read_only)
-        return Lesson(briefing(domain, task.start.now).rstrip(), task.request, tools, reads)
+        return Shown(briefing(domain, task.start.now).rstrip(), task.request, tools, reads)
 
 
-def trl_example(row: Row, trajectory: Trajectory, lesson: Lesson) -> dict[str, Any]:
+def trl_example(row: Row, trajectory: Trajectory, lesson: Shown) -> dict[str, Any]:
     """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside; `reads` names the called tools that only read."""
     return {
-        "messages": conversation(trajectory, lesson, _as_object),
+        "messages": conversation(trajectory, lesson, as_object),
         "tools": lesson.tools,
         "reads": [name for name in dict.fromkeys(step.call.name for step in trajectory.steps) if name in lesson.reads],
         **{"task": row.task, "agent": row.agent, "trial": row.trial, "domain": row.domain, "split": row.split, "kind": row.kind},
@@ -131,12 +132,12 @@ def trl_example(row: Row, trajectory: Trajectory, lesson: Lesson) -> dict[str, A
     }
 
 
-def openai_example(trajectory: Trajectory, lesson: Lesson) -> dict[str, Any]:
+def openai_example(trajectory: Trajectory, lesson: Shown) -> dict[str, Any]:
     """One line for OpenAI's fine-tuning: `messages` and `tools`, nothing else."""
-    return {"messages": conversation(trajectory, lesson, _as_text), "tools": orjson.Fragment(lesson.tools)}
+    return {"messages": conversation(trajectory, lesson, as_text), "tools": orjson.Fragment(lesson.tools)}
 
 
-def conversation(trajectory: Trajectory, lesson: Lesson, arguments: Callable[[Mapping[str, Any] | str], Any]) -> list[dict[str, Any]]:
+def conversation(trajectory: Trajectory, lesson: Shown, arguments: AsArguments) -> list[dict[str, Any]]:
     """System, user, then the turns as they were; `arguments` gives a call's arguments the form a trainer wants."""
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": lesson.briefing},
@@ -153,7 +154,7 @@ def conversation(trajectory: Trajectory, lesson: Lesson, arguments: Callable[[Ma
     return messages
 
 
-def _turn(steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str, Any] | str], Any], *, last: bool) -> Iterator[dict[str, Any]]:
+def _turn(steps: tuple[Step, ...], number: int, arguments: AsArguments, *, last: bool) -> Iterator[dict[str, Any]]:
     """One turn's messages. Results of the last turn were never seen. Ids are nine letters and digits, which every chat template takes."""
     if steps[0].spoken:
         yield {"role": "assistant", "content": steps[0].text}
@@ -170,21 +171,6 @@ def _turn(steps: tuple[Step, ...], number: int, arguments: Callable[[Mapping[str
         return
     for name, step in zip(names, steps, strict=True):
         yield {"role": "tool", "tool_call_id": name, "name": step.call.name, "content": step.result.content}
-
-
-def _as_object(arguments: Mapping[str, Any] | str) -> Any:
-    """Arguments as an object; text that is none stays text, for it is what the agent sent."""
-    if not isinstance(arguments, str):
-        return arguments
-    try:
-        value = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return arguments
-    return value if isinstance(value, dict) else arguments
-
-
-def _as_text(arguments: Mapping[str, Any] | str) -> str:
-    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
 
 
 @contextmanager

@@ -108,3 +108,25 @@ def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed:
             observations = playing.send(agent.act(observations))
     except StopIteration as over:
         return over.value  # type: ignore[no-any-return]
+
+
+def play_together(agent: Crowd, begun: Sequence[tuple[Play, Opening]]) -> list[Trajectory | Exception]:
+    """Play episodes side by side; one that breaks is given up with what broke it, and the others go on."""
+    results: dict[int, Trajectory | Exception] = {}
+    seats: dict[int, Seat] = {}
+    for index, (playing, opening) in enumerate(begun):
+        next(playing)
+        seats[index] = agent.seat(opening)
+    while seats:
+        turns = agent.answer(list(seats.values()))
+        for (index, seat), turn in zip(list(seats.items()), turns, strict=True):
+            try:
+                seat.take(turn)
+                seat.hear(begun[index][0].send(turn))
+            except StopIteration as over:
+                results[index] = over.value
+            except Exception as error:  # noqa: BLE001  ours, and of this episode alone
+                results[index] = error
+            if index in results:
+                del seats[index]
+    return [results[index] for index in range(len(begun))]

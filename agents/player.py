@@ -7,16 +7,16 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 from agents.agent import Agent, Maker, OutOfBudget
 from agents.budget import NOTHING, Funds, Spender, Spent
-from agents.episode import play, seed_of
+from agents.episode import Crowd, begin, episode, play, play_together, seed_of
 from agents.run import Failure, Key, Row, RunError
-from agents.trajectory import dump_trajectory, load_trajectory
+from agents.trajectory import Trajectory, dump_trajectory, load_trajectory
 from agents.validate import replay, row_of
 from envs import ToolEnv
 from envs.worlds import as_worlds
@@ -80,8 +80,10 @@ class Player:
         self._unanswered: Counter[int] = Counter()
         """Number of the agent → episodes that it has lost in a row to what does not answer."""
         worlds = as_worlds(self.pack)
-        self._playing = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
-        self._checking = ToolEnv(worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
+        self._open = partial(ToolEnv, worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
+        self._playing = [self._open()]
+        """One for each episode that is played at the same time."""
+        self._checking = self._open()
 
         self._told: dict[str, Spent] = {}
         """What batches have said of the agents' spending."""
@@ -131,8 +133,11 @@ class Player:
         """Play jobs one after another; a batch is ready when it is full or has waited long enough."""
         for job in jobs:
             batch, begun = Batch(), time.monotonic()
-            for item in job:
-                self._attempt(item, batch)
+            for group in self._groups(job):
+                if len(group) > 1:
+                    self._attempt_together(group, batch)
+                else:
+                    self._attempt(group[0], batch)
                 if len(batch) >= BATCH or time.monotonic() - begun > PATIENCE:
                     yield self._billed(batch)
                     batch, begun = Batch(), time.monotonic()
@@ -163,14 +168,48 @@ class Player:
             self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
             batch.failures.append(Failure(*self.key(item), _where(error)))
 
+    def _groups(self, job: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """Items by themselves, and those of an agent that acts in many episodes at once together."""
+        for number, agent in enumerate(self.agents):
+            items = [item for item in job if item[1] == number]
+            size = agent.batch if isinstance(agent, Crowd) else 1
+            yield from (items[start : start + size] for start in range(0, len(items), size))
+
+    def _attempt_together(self, items: Sequence[Item], batch: Batch) -> None:
+        begun = time.perf_counter()
+        try:
+            played = self._play_together(items)
+        except Exception as error:  # noqa: BLE001  as above, and of them all: it is the agent's answer that failed
+            played = [error] * len(items)
+        seconds = (time.perf_counter() - begun) / len(items)
+        for item, came in zip(items, played, strict=True):
+            if isinstance(came, Exception):
+                batch.failures.append(Failure(*self.key(item), _where(came)))
+            else:
+                batch.rows.append(self._checked(came, self.tasks[item[0]], seconds))
+
+    def _play_together(self, items: Sequence[Item]) -> list[Trajectory | Exception]:
+        agent: Any = self.agents[items[0][1]]
+        self._playing += [self._open() for _ in range(len(items) - len(self._playing))]
+        begun = []
+        for (name, _, trial), env in zip(items, self._playing, strict=False):
+            observation, opening = begin(self.tasks[name], env, seed_of(self.plan.seed, name, agent.identity, trial))
+            begun.append((episode(observation, opening, env, pack=self.pack.digest, agent=agent.identity, trial=trial), opening))
+        return play_together(agent, begun)
+
     def play(self, item: Item) -> Row:
         """Play one episode, read its record back, and validate that by replay."""
         task, agent, trial = self.tasks[item[0]], self.agents[item[1]], item[2]
         begun = time.perf_counter()
         seed = seed_of(self.plan.seed, task.id, agent.identity, trial)
-        trajectory = play(agent, task, self._playing, pack=self.pack.digest, trial=trial, seed=seed)
+        trajectory = play(agent, task, self._playing[0], pack=self.pack.digest, trial=trial, seed=seed)
+        row = self._checked(trajectory, task, 0.0)
+        return replace(row, seconds=time.perf_counter() - begun)
+
+    def _checked(self, trajectory: Trajectory, task: Task, seconds: float) -> Row:
+        """The row of a record that was read back and validated by replay."""
         verdict = replay(load_trajectory(dump_trajectory(trajectory)), task, self._checking)
-        return row_of(trajectory, task, valid=verdict.valid, verdict=verdict.reason, seconds=time.perf_counter() - begun)
+        return row_of(trajectory, task, valid=verdict.valid, verdict=verdict.reason, seconds=seconds)
 
 
 @cache

@@ -33,7 +33,7 @@ def agent(url: str, budget: Budget = FREE, **sampling: Any) -> ChatAgent:
 
 
 def test_parallel_calls_are_one_turn_and_their_results_go_back_together() -> None:
-    """Two calls in a completion, both results in the next request, in order and under their ids; text ends the episode."""
+    """Two calls in a completion, both results in the next request, in order and under one id each; text ends the episode."""
 
     def script(body: dict[str, Any]) -> Reply:
         if body["messages"][-1]["role"] == "user":
@@ -53,8 +53,8 @@ def test_parallel_calls_are_one_turn_and_their_results_go_back_together() -> Non
     assert requests[0]["messages"][0]["content"].endswith("Today is 2026-06-12.")
     assert requests[0]["messages"][1] == {"role": "user", "content": "Where is Halcyon?"}
     assert requests[1]["messages"][3:] == [
-        {"role": "tool", "tool_call_id": "c0", "content": '{"id":"B-1"}'},
-        {"role": "tool", "tool_call_id": "c1", "content": '{"error":"invalid_json"}'},
+        {"role": "tool", "tool_call_id": "call00000", "content": '{"id":"B-1"}'},
+        {"role": "tool", "tool_call_id": "call00001", "content": '{"error":"invalid_json"}'},
     ]
 
 

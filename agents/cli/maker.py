@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,12 +13,16 @@ from agents.agent import SCRIPTED, Maker, scripted
 from agents.budget import Budget
 from agents.chat import PROMPT, Endpoint, Sampling, chat
 from agents.cli.output import BadInput
+from agents.cli.train import refuse_without_packages
+from agents.students.local import LocalSettings, local
+from agents.students.model import Precision
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Price = Annotated[float, Field(ge=0)]
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class ChatFile(BaseModel):
@@ -54,17 +58,49 @@ class ChatFile(BaseModel):
         )
 
 
+class LocalFile(BaseModel):
+    """The settings of a model on this machine, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    local: str
+    """`smollm2`, a folder, or a hub name."""
+    template: str = "auto"
+    prompt: str | None = None
+    brief: bool | None = None
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    top_p: Share = 1.0
+    max_tokens: Annotated[int, Field(ge=1)] = 160
+    precision: Precision = "auto"
+    batch: Annotated[int, Field(ge=1)] = 32
+
+    def maker(self) -> Maker:
+        """The agent's maker."""
+        settings = self.model_dump()
+        return local(LocalSettings(settings.pop("local"), **settings))
+
+
+def is_local(spec: str) -> bool:
+    """Whether a value of `--agent` means a model on this machine, of which one process is enough."""
+    if spec.endswith((".yaml", ".yml")):
+        return "local" in _settings(Path(spec))
+    return spec == "smollm2" or (Path(spec) / "config.json").is_file() or (Path(spec) / "adapter_config.json").is_file()
+
+
 def make_maker(spec: str) -> Maker:
     """The maker that a value of `--agent` means."""
     if spec in SCRIPTED:
         return scripted(spec)
+    if is_local(spec):
+        refuse_without_packages()
+        return _settings_file(Path(spec), LocalFile).maker() if spec.endswith((".yaml", ".yml")) else local(LocalSettings(spec))
     if spec.endswith((".yaml", ".yml")):
-        settings = _chat_file(Path(spec))
+        settings = _settings_file(Path(spec), ChatFile)
         refuse_unusable(Path(spec), settings)
         return settings.maker()
     if ":" in spec:
         return _own(*spec.split(":", 1))
-    raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, a chat model's settings file (.yaml), or module:maker")
+    raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, a model's settings (.yaml), a model's folder, or module:maker")
 
 
 def refuse_unusable(path: Path, settings: ChatFile) -> None:
@@ -77,7 +113,7 @@ def refuse_unusable(path: Path, settings: ChatFile) -> None:
         raise BadInput(f"{path}: the environment variable {settings.key_variable} holds no key; set it, or give the `url` of an endpoint")
 
 
-def _chat_file(path: Path) -> ChatFile:
+def _settings(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
@@ -87,17 +123,21 @@ def _chat_file(path: Path) -> ChatFile:
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: is not YAML: {error}") from None
     if not isinstance(data, dict):
-        raise BadInput(f"{path}:1: a chat model's settings are a mapping that starts with `model:`")
+        raise BadInput(f"{path}:1: a model's settings are a mapping that starts with `model:`, or with `local:` for one on this machine")
+    return data
+
+
+def _settings_file(path: Path, kind: type[Settings]) -> Settings:
     try:
-        return ChatFile.model_validate(data)
+        return kind.model_validate(_settings(path))
     except ValidationError as error:
-        raise BadInput(f"{path}: {_first(error.errors()[0])}") from None
+        raise BadInput(f"{path}: {_first(error.errors()[0], kind)}") from None
 
 
-def _first(error: ErrorDetails) -> str:
+def _first(error: ErrorDetails, kind: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{place}: no such key; there are {', '.join(ChatFile.model_fields)}"
+        return f"{place}: no such key; there are {', '.join(kind.model_fields)}"
     return f"{place}: {error['msg']}"
 
 

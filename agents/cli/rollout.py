@@ -40,7 +40,7 @@ def rollout(
     out: Out,
     agent: Annotated[
         list[str] | None,
-        typer.Option("--agent", help="solution, random, finish, refuse, impossible, echo; a chat model's settings (.yaml); or module:maker."),
+        typer.Option("--agent", help="solution, random, finish, refuse, impossible, echo; a model's settings (.yaml) or folder; or module:maker."),
     ] = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
     seed: Seed = 0,
@@ -51,11 +51,13 @@ def rollout(
 ) -> None:
     """Roll out agents over a pack; the same command goes on with a run that was stopped."""
     from agents.agent import SCRIPTED
-    from agents.cli.maker import make_maker
+    from agents.cli.maker import is_local, make_maker
     from agents.lock import lock
     from agents.rollout import Plan
 
     makers = tuple(make_maker(spec) for spec in agent or SCRIPTED)
+    if not workers and any(is_local(spec) for spec in agent or ()):
+        workers = 1
     source = find_pack(pack)
     make_folder(out)
     with lock(out) as held:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agents.agent import Maker, Opening, Turn, finish_call
+from agents.agent import Maker, Opening, Turn
 from agents.conversation import Conversation, as_object
 from agents.lesson import PROMPT, brief
 from agents.students.calls import read_calls
 from agents.students.model import Model, Precision, device, find_model, load_model, weights_digest
 from envs.action import printable
 from synthtools.task import Task
-from synthtools.tool import ToolCall
 
 if TYPE_CHECKING:
     from agents.students.generate import Generator
@@ -89,7 +88,7 @@ class LocalAgent:
             tools = [brief(tool) for tool in opening.tools]
             opening = Opening(opening.task, opening.briefing, opening.request, tools, opening.seed)
         self._seated += 1
-        return Seat(Conversation(opening, prompt, as_object), self._seated)
+        return Seat(Conversation(opening, prompt, as_object, named=True), self._seated)
 
     def answer(self, seats: Sequence[Seat]) -> list[Turn]:
         """The next turn in each seat; none is taken yet."""
@@ -120,8 +119,7 @@ class LocalAgent:
         reading = read_calls(printable(self._model().format.said(tokens)), names)
         self.malformed += reading.malformed
         if not reading.calls:
-            said = ToolCall("respond", {"text": reading.text}) if seat.conversation.talks else finish_call(reading.text)
-            return Turn((said,), reading.text, len(tokens), spoken=True)
+            return seat.conversation.spoken(reading.text, len(tokens))
         return Turn(reading.calls, reading.text, len(tokens))
 
     def _model(self) -> Model:
