@@ -113,9 +113,9 @@ def _disk_errors() -> tuple[type[Exception], ...]:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
+    from agents.evaluation.evaluate import EvaluationError
     from agents.lock import Locked
     from agents.run import RunError
-    from agents.evaluation.evaluate import EvaluationError
     from agents.students.environment import ToolNameError
     from agents.students.fetch import FetchError
     from agents.students.format import FormatError
