@@ -288,9 +288,7 @@ def test_brief_schemas_keep_what_calls_cannot_do_without(name: str) -> None:
                 assert len(set(kept) - {*parameters["required"]}) == min(len(free), max(OPTIONAL, len(needed)))
                 assert not any("description" in field for field in kept.values())
             for key, field in kept.items():
-                assert {part: field.get(part) for part in ("type", "enum", "const")} == {
-                    part: whole[key].get(part) for part in ("type", "enum", "const")
-                }
+                assert [field.get(part) for part in ("type", "enum", "const")] == [whole[key].get(part) for part in ("type", "enum", "const")]
             assert tool["function"]["description"].startswith(cut["function"]["description"])
 
 
