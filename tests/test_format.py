@@ -173,11 +173,10 @@ def turn(message: Mapping[str, Any]) -> str:
     """An assistant turn as `student.jinja` writes it."""
     import json
 
-    calls = [call["function"] for call in message.get("tool_calls", ())]
-    texts = [
-        f'<tool_call>\n{{"name": {json.dumps(call["name"], ensure_ascii=False)}, "arguments": {json.dumps(call["arguments"], ensure_ascii=False)}}}\n</tool_call>'
-        for call in calls
-    ]
+    texts = []
+    for call in message.get("tool_calls", ()):
+        name, arguments = (json.dumps(call["function"][part], ensure_ascii=False) for part in ("name", "arguments"))
+        texts.append(f'<tool_call>\n{{"name": {name}, "arguments": {arguments}}}\n</tool_call>')
     return "\n".join([*([message["content"]] if message["content"] or not texts else []), *texts])
 
 
@@ -289,7 +288,7 @@ def test_tokenizers_that_will_not_do_are_refused(kind: str) -> None:
 @pytest.mark.parametrize("short", [False, True])
 @pytest.mark.parametrize("name", catalog())
 def test_signatures_say_what_schemas_say(name: str, short: bool) -> None:
-    """Every tool of every domain is a line with its name and description, its parameters in order, their choices, and `?` where one may be left out."""
+    """Every tool of every domain is one line: name, description, parameters in order, their choices, and `?` where one may be left out."""
     tools = [brief(tool) if short else tool for tool in Offers(load_domain(name), talks=False).without(()).tools]
     format = chat_format(tokenizer())
     text = rendered(format, [{"role": "user", "content": "U"}], tools)
