@@ -157,7 +157,7 @@ def masked(lesson: Lesson, rng: np.random.Generator) -> Lesson:
 
     After Hammer (arXiv 2410.04587): what a tool does must be read, where its name says nothing. What nothing describes keeps its name.
     """
-    taken: set[str] = set()
+    taken = {name_of(tool) for tool in lesson.tools}
     names = {name_of(tool): _made_up(rng, taken) for tool in lesson.tools if name_of(tool) not in ALWAYS}
     inner = {name_of(tool): _inner_names(tool, rng) for tool in lesson.tools if name_of(tool) in names}
     tools = [_masked_tool(tool, names, inner) for tool in lesson.tools]
@@ -165,8 +165,8 @@ def masked(lesson: Lesson, rng: np.random.Generator) -> Lesson:
 
 
 def _inner_names(tool: Tool, rng: np.random.Generator) -> dict[str, str]:
-    taken: set[str] = set()
     fields = tool["function"]["parameters"].get("properties", {})
+    taken = set(fields)
     return {name: _made_up(rng, taken) for name, field in fields.items() if field.get("description")}
 
 

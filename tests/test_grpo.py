@@ -26,6 +26,7 @@ from synthtools.catalog import catalog
 from synthtools.load import load_domain
 from synthtools.pack import Pack, load_pack
 from synthtools.task import Task, resolve
+from tiny import STOP, save_tiny, weights
 
 torch = pytest.importorskip("torch", reason="training is an extra: pip install 'synthtools[train]'")
 pytest.importorskip("trl", reason="training is an extra: pip install 'synthtools[train]'")
@@ -34,7 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*SwigPy:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*swigvarlink:DeprecationWarning"),
 ]
-STOP = "<|im_end|>"
 
 
 @pytest.fixture(scope="module")
@@ -257,31 +257,8 @@ class Script:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of some thirty thousand random weights over bytes."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-
     folder = tmp_path_factory.mktemp("base")
-    symbols = ["<|endoftext|>", "<|im_start|>", STOP, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    made = Tokenizer(models.BPE(vocab={symbol: number for number, symbol in enumerate(symbols)}, merges=[]))
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False), decoders.ByteLevel()
-    made.add_special_tokens(symbols[:3])
-    PreTrainedTokenizerFast(tokenizer_object=made, eos_token=STOP, pad_token=symbols[0]).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=len(symbols),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
-        max_position_embeddings=8192,
-        eos_token_id=2,
-        pad_token_id=0,
-        bos_token_id=None,
-        tie_word_embeddings=True,
-    )
-    Qwen3ForCausalLM(config).save_pretrained(folder)
+    save_tiny(folder)
     return folder
 
 
@@ -308,13 +285,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch, simple: tuple[Task, ...]) -> list[
 
     monkeypatch.setattr(grpo, "make_trainer", make_scripted)
     return scripts
-
-
-def weights(folder: Path) -> dict[str, Any]:
-    """A model's weights by name."""
-    from safetensors.torch import load_file
-
-    return dict(load_file(folder / "model.safetensors"))
 
 
 def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path: Path, pack: Pack, scripted: list[Script]) -> None:

@@ -19,8 +19,8 @@ Tools = Sequence[Mapping[str, Any]]
 STUDENT = Path(__file__).with_name("student.jinja")
 """The template of models that have none for tools, SmolLM2 among them."""
 
-_MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]
-"""Characters that Unicode keeps for the inside of programs: one of them tells data from format while a conversation is rendered."""
+_MARK = "\ufdd0"
+"""A character that Unicode keeps for the inside of programs: a run of it tells data from format while a conversation is rendered."""
 _PROBE_TOOL = {
     "type": "function",
     "function": {"name": "probe_tool", "description": "Probe.", "parameters": {"type": "object", "properties": {"probe_arg": {"type": "string"}}}},
@@ -88,9 +88,12 @@ class ChatFormat:
         return [whole[begin:end] for begin, end in pairwise([*cuts, len(whole)])]
 
     def _render(self, messages: Messages, tools: Tools, *, start: bool) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            list(messages), tools=list(tools) or None, chat_template=self.template, tokenize=False, add_generation_prompt=start
-        )
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                list(messages), tools=list(tools) or None, chat_template=self.template, tokenize=False, add_generation_prompt=start
+            )
+        except Exception as error:  # noqa: BLE001  a template is a program of a stranger's, and raises what it likes
+            raise FormatError(f"the chat template fails: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
         return text
 
     def _encode(self, piece: str, mark: str) -> Iterator[int]:
@@ -99,10 +102,12 @@ class ChatFormat:
             yield from self.tokenizer.encode(part, add_special_tokens=False)
 
     def _apart(self, messages: Messages, tools: Tools) -> tuple[str, tuple[Messages, Tools]]:
-        """A mark, and the conversation with it inside everything that looks like a control token; no mark where nothing does."""
+        """A mark, and the conversation with it inside everything that is or begins like a control token; no mark where nothing does."""
         if not _holds(self._control, (messages, tools)):
             return "", (messages, tools)
-        mark = next(mark for mark in _MARKS if not _holds(re.compile(mark), (messages, tools)))
+        mark = _MARK
+        while _holds(re.compile(mark), (messages, tools)):
+            mark += _MARK
         return mark, _marked((messages, tools), self._control, mark)
 
     @property
@@ -112,8 +117,15 @@ class ChatFormat:
 
     @cached_property
     def _control(self) -> re.Pattern[str]:
+        """The first character of whatever is, or could become at the end of a text with what the template puts after it, a control token."""
         tokens = {str(token) for token in self.tokenizer.added_tokens_decoder.values()} | set(self.tokenizer.all_special_tokens)
-        return re.compile("|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True) if len(token) > 1) or r"(?!)")
+        kinds = []
+        for first in sorted({token[0] for token in tokens if len(token) > 1}):
+            rests = {token[1:] for token in tokens if token[0] == first and len(token) > 1}
+            begun = set() if first.isalnum() or first.isspace() else {rest[:end] for rest in rests for end in range(len(rest))}
+            ends = [rf"(?:{_any_of(begun)})\Z"] if begun else []
+            kinds.append(f"{re.escape(first)}(?={'|'.join([_any_of(rests), *ends])})")
+        return re.compile("|".join(kinds) or r"(?!)")
 
 
 def chat_format(tokenizer: PreTrainedTokenizerBase, template: str = "auto") -> ChatFormat:
@@ -129,8 +141,9 @@ def chat_format(tokenizer: PreTrainedTokenizerBase, template: str = "auto") -> C
     path = STUDENT if template in ("auto", "student") else Path(template)
     try:
         return ChatFormat(tokenizer, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read: {error.strerror}; a template is `auto`, `own`, `student` or a Jinja file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8" if isinstance(error, ValueError) else error.strerror
+        raise FormatError(f"{path}: cannot be read: {reason}; a template is `auto`, `own`, `student` or a Jinja file") from None
 
 
 def _refuse_unstoppable(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -148,9 +161,13 @@ def _shows_tools(tokenizer: PreTrainedTokenizerBase) -> bool:
     own = ChatFormat(tokenizer, tokenizer.get_chat_template(tools=[_PROBE_TOOL]))
     try:
         text = "".join(own._pieces(_PROBE, [_PROBE_TOOL], start=False))
-    except Exception:  # noqa: BLE001  a template is a program of a stranger's, and raises what it likes where it cannot do with tools
+    except FormatError:
         return False
     return all(word in text for word in ("probe_tool", "probe_arg", "probe_call", "probe_result", "probe_end"))
+
+
+def _any_of(words: set[str]) -> str:
+    return "|".join(map(re.escape, sorted(words)))
 
 
 def _holds(pattern: re.Pattern[str], value: Any) -> bool:
@@ -163,7 +180,7 @@ def _holds(pattern: re.Pattern[str], value: Any) -> bool:
 
 def _marked(value: Any, pattern: re.Pattern[str], mark: str) -> Any:
     if isinstance(value, str):
-        return pattern.sub(lambda found: found[0][0] + mark + found[0][1:], value)
+        return pattern.sub(lambda found: found[0] + mark, value)
     if isinstance(value, Mapping):
         return {_marked(key, pattern, mark): _marked(inner, pattern, mark) for key, inner in value.items()}
     if isinstance(value, list | tuple):
