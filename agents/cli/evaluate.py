@@ -49,15 +49,16 @@ def evaluate(
     from agents.evaluation.evaluate import evaluate as run_all
     from synthtools.pack import load_pack
 
+    makers = {name: _maker(name, agents or [], max_tokens, batch) for name in names}
     shown = _shown(models or [])
     view = View(shown.get("tools", 0) if tools is None else tools, bool(shown.get("brief", False)))
     evaluation = prepare(load_pack(find_pack(pack)), Choice(split, _listed(fields), _listed(kinds), tasks, seed), view)
     if out:
         make_folder(out)
     results: dict[str, list[Probed]] = {}
-    for name in names:
+    for name, maker in makers.items():
         with progress(f"evaluating {Path(name).name}") as update:
-            results[name] = run_all(evaluation, _maker(name, agents or [], max_tokens, batch), out, update)
+            results[name] = run_all(evaluation, maker, out, update)
     data = {**report(results, before), "tools": view.tools, "brief": view.brief, "pack": evaluation.settings["pack"], "tasks": len(evaluation.tasks)}
     if as_json:
         print_json(data)
