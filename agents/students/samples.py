@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from agents.lesson import Lesson, Shape, joined, make_lesson
+from agents.lesson import Lesson, Shape, calls_of, joined, make_lesson
 from agents.students.format import ChatFormat
 from synthtools.finish import NAME as FINISH
 from synthtools.seed import derive
@@ -86,7 +86,7 @@ def read_conversations(path: Path) -> list[Conversation]:
     for number, line in enumerate(found.read_bytes().splitlines(), 1):
         try:
             rows.append(_conversation(orjson.loads(line)))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise DataError(f"{found}:{number}: is no conversation as `synthtools export` writes them ({type(error).__name__}: {error})") from None
     if not rows:
         raise DataError(f"{found}: holds no conversation")
@@ -94,7 +94,14 @@ def read_conversations(path: Path) -> list[Conversation]:
 
 
 def _conversation(row: Mapping[str, Any]) -> Conversation:
-    messages = row["messages"]
+    messages, tools = row["messages"], orjson.loads(row["tools"])
+    if not any(message["role"] == "assistant" for message in messages):
+        raise ValueError("the assistant says nothing")
+    if not all(isinstance(message["content"], str) for message in messages):
+        raise ValueError("content is not text")
+    list(calls_of(messages))
+    if not isinstance(tools, list) or not all(isinstance(tool["function"]["name"], str) for tool in tools):
+        raise ValueError("tools is not a list of tools")
     calls = messages[-1].get("tool_calls")
     ending = calls[-1]["function"]["arguments"] if calls else {}
     return Conversation(
@@ -102,7 +109,7 @@ def _conversation(row: Mapping[str, Any]) -> Conversation:
         outcome=str(ending.get("outcome", "")) if isinstance(ending, dict) else "",
         reads=frozenset(row["reads"]),
         messages=messages,
-        tools=orjson.loads(row["tools"]),
+        tools=tools,
     )
 
 

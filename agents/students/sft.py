@@ -91,15 +91,16 @@ def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path, progres
         from agents.students.optimiser import MasterAdamW
 
         optimiser = (MasterAdamW, {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True})
-    trainer = AssistantTrainer(
-        model=weights,
-        args=config(recipe, out),
-        train_dataset=dataset(samples),
-        processing_class=model.tokenizer,
-        peft_config=_adapter(recipe),
-        optimizer_cls_and_kwargs=optimiser,
-        callbacks=[log_callback(out / LOG, progress)],
-    )
+    with only_known_warnings():
+        trainer = AssistantTrainer(
+            model=weights,
+            args=config(recipe, out),
+            train_dataset=dataset(samples),
+            processing_class=model.tokenizer,
+            peft_config=_adapter(recipe, weights),
+            optimizer_cls_and_kwargs=optimiser,
+            callbacks=[log_callback(out / LOG, progress)],
+        )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -155,13 +156,21 @@ def dataset(samples: Samples) -> Dataset:
     return Dataset.from_dict({"input_ids": [list(sample.ids) for sample in samples.samples], "labels": labels})
 
 
-def _adapter(recipe: Sft) -> Any:
+def _adapter(recipe: Sft, weights: Any) -> Any:
     if recipe.lora is None:
         return None
     from peft import LoraConfig
 
     lora = recipe.lora
-    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type="CAUSAL_LM")
+    above = list(range(recipe.frozen, len(weights.base_model.layers))) if recipe.frozen else None
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+        layers_to_transform=above,
+        task_type="CAUSAL_LM",
+    )
 
 
 def card(recipe: Sft, base: str, trained: Trained) -> dict[str, Any]:
