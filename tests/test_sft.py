@@ -131,6 +131,7 @@ def test_the_loss_counts_what_the_assistant_says(recipe: Sft, rows: list[Convers
 
 @pytest.mark.parametrize("lora", [None, Lora(rank=2)], ids=["full", "lora"])
 @pytest.mark.parametrize("items", [None, 37])
+@pytest.mark.filterwarnings("ignore:`return_outputs=True`:FutureWarning")
 def test_the_loss_is_trls(items: int | None, lora: Lora | None, recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
     """Loss and gradients on a padded batch are those of TRL's own head over all positions, and of its code for outputs that are asked for."""
     from trl import SFTTrainer
@@ -152,6 +153,7 @@ def test_the_loss_is_trls(items: int | None, lora: Lora | None, recipe: Sft, row
     torch.testing.assert_close(whole.detach(), found[0][0], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
 def test_activations_that_are_made_again_change_nothing(recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
     """With checkpointing, and frozen layers below, the gradients are the same."""
     found = []

@@ -67,6 +67,18 @@ def last_checkpoint(out: Path) -> Path | None:
     return next((path for path in found if (path / "trainer_state.json").is_file()), None)
 
 
+def is_done(checkpoint: Path) -> bool:
+    """Whether it is of the last step."""
+    state = orjson.loads((checkpoint / "trainer_state.json").read_bytes())
+    return bool(state["global_step"] >= state["max_steps"])
+
+
+def take_back(trainer: Any, checkpoint: Path) -> None:
+    """Put a trainer where the last checkpoint left it, for trainers of transformers that are told to go on may make one step more."""
+    trainer._load_from_checkpoint(str(checkpoint))
+    trainer.state.global_step = orjson.loads((checkpoint / "trainer_state.json").read_bytes())["global_step"]
+
+
 def keep_model(trainer: Any, model: Model, out: Path) -> None:
     """Weights (a LoRA adapter merged into them) and tokenizer, with the template that the student was taught in."""
     weights: Any = trainer.accelerator.unwrap_model(trainer.model)

@@ -13,10 +13,12 @@ from agents.students.folder import (
     CURVE,
     base_digest,
     claim,
+    is_done,
     keep_card,
     keep_model,
     last_checkpoint,
     only_known_warnings,
+    take_back,
     weights_in,
 )
 from agents.students.model import Model, device, load_model
@@ -67,7 +69,10 @@ def train_sft(recipe: Sft, rows: list[Conversation], out: Path, progress: Progre
     trainer = make_trainer(recipe, model, samples, out, progress)
     last = last_checkpoint(out)
     with only_known_warnings():
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        if last and is_done(last):
+            take_back(trainer, last)
+        else:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     keep_model(trainer, model, out)
     draw(out / LOG, out / CURVE, ("loss", "grad_norm", "learning_rate"), f"SFT, {samples.conversations} trajectories")
     losses = [row["loss"] for row in read_log(out / LOG) if "loss" in row]
@@ -160,15 +165,15 @@ def _adapter(recipe: Sft, weights: Any) -> Any:
     if recipe.lora is None:
         return None
     from peft import LoraConfig
+    from torch.nn import Linear
 
-    lora = recipe.lora
-    above = list(range(recipe.frozen, len(weights.base_model.layers))) if recipe.frozen else None
+    lora, head = recipe.lora, weights.get_output_embeddings()
+    above = [name for name, part in weights.named_modules() if isinstance(part, Linear) and part is not head and part.weight.requires_grad]
     return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules="all-linear",
-        layers_to_transform=above,
+        target_modules=above if recipe.frozen else "all-linear",
         task_type="CAUSAL_LM",
     )
 
