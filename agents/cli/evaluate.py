@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agents.cli.maker import make_maker
 from agents.cli.output import BadInput, Json, Seed, make_folder, print_json, print_line, print_table, progress
 from agents.cli.rollout import find_pack
 
@@ -110,6 +109,8 @@ def _shown(models: Sequence[str]) -> dict[str, Any]:
 
 def _maker(name: str, agents: Sequence[str], max_tokens: int, batch: int) -> Maker:
     if name in agents:
+        from agents.cli.maker import make_maker
+
         return make_maker(name)
     from agents.students.local import LocalSettings, local
 
