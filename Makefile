@@ -4,7 +4,7 @@ VENV ?= .venv
 OUT ?= runs/first
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
-PYTEST := OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: run test test-core lint bench bfcl schema page clean
 

@@ -183,10 +183,12 @@ class Player:
             played = [error] * len(items)
         seconds = (time.perf_counter() - begun) / len(items)
         for item, came in zip(items, played, strict=True):
-            if isinstance(came, Exception):
-                batch.failures.append(Failure(*self.key(item), _where(came)))
-            else:
+            try:
+                if isinstance(came, Exception):
+                    raise came
                 batch.rows.append(self._checked(came, self.tasks[item[0]], seconds))
+            except Exception as error:  # noqa: BLE001  as above
+                batch.failures.append(Failure(*self.key(item), _where(error)))
 
     def _play_together(self, items: Sequence[Item]) -> list[Trajectory | Exception]:
         agent: Any = self.agents[items[0][1]]
@@ -216,7 +218,8 @@ class Player:
 def code_digest() -> str:
     """Of every module and list of words that a trajectory can depend on."""
     root = Path(__file__).parent.parent
-    files = [*root.glob("synthtools/**/*.py"), *root.glob("synthtools/pools/*"), *root.glob("envs/*.py"), *root.glob("agents/*.py")]
+    own = [path for pattern in ("agents/*.py", "agents/students/*") for path in root.glob(pattern)]
+    files = [*root.glob("synthtools/**/*.py"), *root.glob("synthtools/pools/*"), *root.glob("envs/*.py"), *own]
     total = hashlib.sha256()
     for file in sorted(file for file in files if file.is_file()):
         total.update(f"{file.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(file.read_bytes()).digest())

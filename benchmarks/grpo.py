@@ -7,7 +7,7 @@
 `tiny` makes everything itself, vocabulary included, teaches until the chance of a right episode is between the two dead ends (no reward at
 all, nothing but reward), and reinforces on other tasks. `smollm2` takes a folder with the converted model, teaches it a few steps, and makes
 two steps of GRPO. `overhead` takes the folder of `tiny`, and runs trainers over our environments and over a bare class with the same signatures
-in turn. Everything is sampled, executed and rewarded for real; every figure goes to benchmarks/results/grpo.json under its command's name.
+in turn. Everything is sampled, executed and rewarded for real; with --record, figures go to benchmarks/results/grpo.json under their command's name.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ CHANCE, MOST = 0.25, 1200
 """Taught until the chance is this, or for so many steps."""
 
 
-def tiny(out: Path) -> dict[str, Any]:
-    """The whole way from nothing to a risen reward."""
+def tiny(out: Path, record: bool) -> dict[str, Any]:
+    """The whole way from nothing to a model that was reinforced, and its reward on that way."""
     begun = time.monotonic()
     domain = load_domain(DOMAIN)
     taught, held, played = (simple_tasks(domain, count, seed) for count, seed in ((1000, 11), (32, 12), (200, 13)))
@@ -70,7 +70,8 @@ def tiny(out: Path) -> dict[str, Any]:
     trained = method.grpo(recipe, out / "student", lambda step, steps: print(f"grpo: step {step} of {steps}", flush=True) if step % 10 == 0 else None)
     ended = time.monotonic()
     rewards = [row["reward"] for row in read_log(out / "student" / "log.jsonl")]
-    shutil.copy(out / "student" / "curve.png", RESULTS / "grpo.png")
+    if record:
+        shutil.copy(out / "student" / "curve.png", RESULTS / "grpo.png")
     return {
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "copying": copying,
@@ -223,7 +224,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     out = Path(options.out or tempfile.mkdtemp(prefix="synthtools-grpo-"))
-    result = tiny(out) if options.what == "tiny" else smollm2(options.model) if options.what == "smollm2" else overhead(Path(options.model))
+    result = tiny(out, options.record) if options.what == "tiny" else smollm2(options.model) if options.what == "smollm2" else overhead(Path(options.model))
     recorded = RESULTS / "grpo.json"
     others = orjson.loads(recorded.read_bytes()) if recorded.exists() else {}
     versions = {name: version(name) for name in ("torch", "transformers", "trl")}

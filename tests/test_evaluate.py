@@ -200,7 +200,7 @@ def test_tasks_are_drawn_evenly_and_by_the_seed(pack: Pack) -> None:
 
 
 def test_what_is_shown_of_the_tools_tells_nothing(pack: Pack) -> None:
-    """Fewer tools hold all that the task and its twin need, and the same for both but for what is withheld."""
+    """Fewer tools hold all that the task needs, and what its twin does but for what is withheld."""
     evaluation = prepare(pack, Choice("train"), View(tools=5, brief=True))
     shown = {opening.task: {tool["function"]["name"] for tool in opening.tools} for opening in evaluation.openings}
     for task in evaluation.tasks:

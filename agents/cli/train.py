@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agents.cli.output import BadInput, Failed, Json, Out, make_folder, print_json, print_line, program, progress
+from agents.cli.rollout import find_pack
 
 if TYPE_CHECKING:
     from agents.students.course import Grpo
 
 train = typer.Typer(help="Train a student on this machine.", no_args_is_help=True, rich_markup_mode=None)
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
-PackFolder = Annotated[Path | None, typer.Option("--pack", file_okay=False, help="The pack whose tasks are played; the recipe's if not given.")]
+PackFolder = Annotated[Path | None, typer.Option("--pack", file_okay=False, help="A pack, or the folder of a run; the recipe's if not given.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="The model to begin with, a folder or a name; the recipe's if not given.")]
 Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the optimiser; the recipe's if not given.")]
 RecipeSeed = Annotated[int | None, typer.Option("--seed", min=0, help="Everything that is drawn comes from it; the recipe's if not given.")]
@@ -46,11 +47,13 @@ def sft(
         trained = train_sft(settings, rows, out, update)
     samples = trained.samples
     if as_json:
-        data_made = {"trajectories": samples.conversations, "samples": len(samples.samples), "data": samples.digest}
+        data_made = {"trajectories": samples.conversations, "left_out": samples.dropped, "samples": len(samples.samples), "data": samples.digest}
         tokens = {"tokens": samples.tokens, "spoken_tokens": samples.spoken}
         print_json({"out": str(out), **data_made, **tokens, "steps": trained.steps, "loss": trained.loss, "seconds": round(trained.seconds, 1)})
     else:
         print_line(f"{samples.conversations:,} trajectories, {samples.tokens:,} tokens, {trained.steps:,} steps, final loss {trained.loss:.3f}")
+        if samples.dropped:
+            print_line(f"{samples.dropped:,} trajectories were left out: they do not fit into {settings.lessons.max_tokens:,} tokens")
         print_line(f"The student is in {out}, its curves in {out / 'curve.png'}")
         print_line(f"Measure it:  {program()} evaluate --model {out} --before {settings.model} --pack PACK")
 
@@ -100,4 +103,4 @@ def _grpo_recipe(path: Path, changed: dict[str, Any]) -> Grpo:
     for name in ("model", "pack"):
         if not getattr(made, name):
             raise BadInput(f"{path}: {name}: is not given; set it here or with --{name}")
-    return made
+    return made.model_copy(update={"pack": str(find_pack(Path(made.pack)))})

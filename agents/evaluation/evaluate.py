@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from agents.evaluation.probe import Episode, Probed, probe_together
 from agents.evaluation.score import Point
 from agents.evaluation.solo import Solo
 from agents.lesson import Needs, brief, choose, needs_of
+from agents.player import code_digest
 from envs import ToolEnv
 from envs.worlds import as_worlds
-from synthtools.pack import Pack
+from synthtools.pack import Pack, versions
 from synthtools.replacing import replacing
 from synthtools.seed import derive
 from synthtools.task import Task
@@ -107,7 +108,7 @@ def _viewed(opening: Opening, needs: Needs, view: View, seed: int) -> Opening:
     tools = choose(opening.tools, needs, view.tools, chance) if view.tools else list(opening.tools)
     if view.brief:
         tools = [brief(tool, needs, chance) if view.tools else brief(tool) for tool in tools]
-    return Opening(opening.task, opening.briefing, opening.request, tools, opening.seed)
+    return replace(opening, tools=tools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ class Evaluation:
 def prepare(pack: Pack, choice: Choice, view: View) -> Evaluation:
     """Choose tasks, and what is shown of them."""
     tasks = choose_tasks(pack, choice)
-    settings = {"pack": pack.digest, "choice": asdict(choice), "view": asdict(view), "tasks": [task.id for task in tasks]}
+    made_by = {**versions(), "code": code_digest()}
+    settings = {"pack": pack.digest, "choice": asdict(choice), "view": asdict(view), "max_steps": MAX_STEPS, "versions": made_by}
     return Evaluation(pack, tasks, openings(pack, tasks, view, choice.seed), settings)
 
 
@@ -136,16 +138,17 @@ def evaluate(evaluation: Evaluation, maker: Maker, out: Path | None = None, prog
     done = kept.read() if kept else {}
     if progress is not None:
         progress(len(done), len(evaluation.tasks))
+    worlds, envs = as_worlds(evaluation.pack), list[ToolEnv]()
     for group in _groups(evaluation, done, crowd.batch):
-        envs = [ToolEnv(as_worlds(evaluation.pack), max_steps=MAX_STEPS) for _ in group]
+        envs += [ToolEnv(worlds, max_steps=MAX_STEPS) for _ in group[len(envs) :]]
         for probed in probe_together(crowd, group, envs):
             done[probed.task] = probed
             if kept:
                 kept.add(probed)
-        for env in envs:
-            env.close()
         if progress is not None:
             progress(len(done), len(evaluation.tasks))
+    for env in envs:
+        env.close()
     return [done[task.id] for task in evaluation.tasks]
 
 

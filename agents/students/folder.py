@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from agents.students.fetch import MANIFEST as FETCHED
 from agents.students.model import CARD, Model, device, find_model, weights_digest
 from agents.students.recipe import RecipeError
 from synthtools.pack import versions
@@ -52,6 +53,12 @@ def base_digest(name: str) -> str:
     """The digest of the model that training begins with, or its name where it is not on this machine."""
     place = Path(find_model(name))
     return weights_digest(place) if place.is_dir() else name
+
+
+def licence(name: str) -> str:
+    """Under which the model may be used that training begins with, and so the student; the default one's is known."""
+    written = _read(Path(find_model(name)) / FETCHED) if (Path(find_model(name)) / FETCHED).is_file() else None
+    return f"that of its base: {written['licence']}" if written else "that of its base"
 
 
 def weights_in(precision: str) -> Any:

@@ -19,6 +19,7 @@ from agents.students.folder import (
     keep_card,
     keep_model,
     last_checkpoint,
+    licence,
     only_known_warnings,
     weights_in,
 )
@@ -251,7 +252,8 @@ def card(recipe: Grpo, base: str, pack: Pack, course: Course, trained: Trained) 
 def words(recipe: Grpo, pack: Pack, trained: Trained) -> list[tuple[str, str]]:
     """The same for people."""
     return [
-        ("Base", f"{recipe.model}; its licence holds for this model too"),
+        ("Base", recipe.model),
+        ("Licence", licence(recipe.model)),
         ("Tasks", f"{trained.tasks:,} of the {recipe.split} split of the pack `{pack.digest}`"),
         ("Steps", f"{trained.steps:,}"),
         ("Reward", f"{recipe.reward}, by execution: {trained.first_reward:.3f} in the first fifth of steps, {trained.last_reward:.3f} in the last"),

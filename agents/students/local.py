@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +73,7 @@ class LocalAgent:
     _generator: Generator | None = None
     _seat: Seat | None = None
     _seated: int = 0
-    _first: bool = field(default=True)
+    _first: bool = True
 
     @property
     def batch(self) -> int:
@@ -85,8 +85,7 @@ class LocalAgent:
         shown, settings = self._model().shown, self.settings
         prompt = str(shown.get("prompt", PROMPT)) if settings.prompt is None else settings.prompt
         if bool(shown.get("brief", False)) if settings.brief is None else settings.brief:
-            tools = [brief(tool) for tool in opening.tools]
-            opening = Opening(opening.task, opening.briefing, opening.request, tools, opening.seed)
+            opening = replace(opening, tools=[brief(tool) for tool in opening.tools])
         self._seated += 1
         return Seat(Conversation(opening, prompt, as_object, named=True), self._seated)
 

@@ -43,7 +43,8 @@ class Lessons(BaseModel):
 
     def shape(self) -> Shape:
         """The same for `make_lesson`."""
-        return Shape(self.tools, self.distractors, self.masked, self.brief, self.prompt, self.lookups, self.max_tokens, self.whole, self.requests)
+        settings = self.model_dump()
+        return Shape(spare=settings.pop("distractors"), **settings)
 
 
 class Lora(BaseModel):

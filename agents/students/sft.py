@@ -17,6 +17,7 @@ from agents.students.folder import (
     keep_card,
     keep_model,
     last_checkpoint,
+    licence,
     only_known_warnings,
     take_back,
     weights_in,
@@ -28,6 +29,7 @@ from agents.students.samples import Conversation, DataError, Samples, make_sampl
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -192,6 +194,8 @@ def card(recipe: Sft, base: str, trained: Trained) -> dict[str, Any]:
             "domains": list(samples.domains),
             "kinds": dict(samples.kinds),
             "conversations": samples.conversations,
+            "whole": samples.whole,
+            "left_out": samples.dropped,
             "samples": len(samples.samples),
             "tokens": samples.tokens,
             "spoken_tokens": samples.spoken,
@@ -205,8 +209,10 @@ def words(recipe: Sft, trained: Trained) -> list[tuple[str, str]]:
     """The same for people."""
     samples = trained.samples
     return [
-        ("Base", f"{recipe.model}; its licence holds for this model too"),
+        ("Base", recipe.model),
+        ("Licence", licence(recipe.model)),
         ("Data", f"{samples.conversations:,} proven trajectories in {len(samples.samples):,} samples"),
+        ("Left out", f"{samples.dropped:,} trajectories that do not fit; of those taken {samples.whole:,} stand to their end"),
         ("Tokens", f"{samples.tokens:,}, of which the loss counts {samples.spoken:,}"),
         ("Fields' subdomains trained on", ", ".join(samples.domains)),
         ("Data hash", f"`{samples.digest}` (SHA-256 over the token ids)"),
