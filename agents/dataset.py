@@ -18,15 +18,16 @@ import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
-from agents.agent import reply_of
-from agents.conversation import AsArguments, as_object, as_text
+from agents.agent import Opening, Turn
+from agents.conversation import AsArguments, Conversation, as_object, as_text
 from agents.run import Row, RunError, Stored
-from agents.trajectory import Step, Trajectory, turn_fault
+from agents.trajectory import Trajectory, turn_fault
 from agents.validate import row_of
 from envs.offer import Offers, briefing
 from synthtools.pack import Pack
@@ -47,13 +48,12 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What the agent of a task was shown before it acted."""
+class Given:
+    """What the agent of a task was given before it acted."""
 
-    briefing: str
-    request: str
+    opening: Opening
     tools: str
-    """JSON list of schemas."""
+    """JSON list of the opening's tools."""
     reads: frozenset[str]
     """Names of the domain's tools that only read."""
 
@@ -66,7 +66,7 @@ def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> E
     out.mkdir(parents=True, exist_ok=True)
     stem = "all" if everything else "train"
     where = "TRUE" if everything else "valid AND success"
-    lessons = Lessons(pack)
+    givens = Givens(pack)
     parquet = importlib.util.find_spec("pyarrow") is not None
     names = [f"{stem}.jsonl", *([f"{stem}.parquet"] if parquet else []), *([] if everything else ["openai.jsonl"])]
     rows = 0
@@ -74,21 +74,21 @@ def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> E
         files = {name: stack.enter_context(replacing(out / name)) for name in names}
         columns = stack.enter_context(_parquet(files[f"{stem}.parquet"])) if parquet else _ignore
         for stored in run.rows(where):
-            trajectory, row = lessons.check(stored)
+            trajectory, row = givens.check(stored)
             if not everything and not (row.success and row.split == "train"):
                 continue
-            lesson = lessons[trajectory.task]
-            example = trl_example(row, trajectory, lesson)
+            given = givens[trajectory.task]
+            example = trl_example(row, trajectory, given)
             files[f"{stem}.jsonl"].write(orjson.dumps(example, option=orjson.OPT_APPEND_NEWLINE))
             columns(example)
             if not everything:
-                files["openai.jsonl"].write(orjson.dumps(openai_example(trajectory, lesson), option=orjson.OPT_APPEND_NEWLINE))
+                files["openai.jsonl"].write(orjson.dumps(openai_example(trajectory, given), option=orjson.OPT_APPEND_NEWLINE))
             rows += 1
     return Exported(rows, {name: _digest(out / name) for name in names})
 
 
-class Lessons:
-    """The lessons of a pack's tasks."""
+class Givens:
+    """What agents are given of a pack's tasks, and rows held against it."""
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack.digest
@@ -112,65 +112,42 @@ class Lessons:
             raise RunError(f"{where}: {fault}; `synthtools validate` lists what is not true in a run")
         return trajectory, made
 
-    def __getitem__(self, name: str) -> Shown:
-        """The lesson of one task."""
+    def __getitem__(self, name: str) -> Given:
+        """What the agent of one task was given."""
         task = self._tasks[name]
-        tools = self._offers[task.domain].without(task.withheld).text
-        domain = self._domains[task.domain]
-        reads = frozenset(name for name, tool in domain.tools.items() if tool.read_only)
-        return Shown(briefing(domain, task.start.now).rstrip(), task.request, tools, reads)
+        offer, domain = self._offers[task.domain].without(task.withheld), self._domains[task.domain]
+        opening = Opening(name, briefing(domain, task.start.now).rstrip(), task.request, offer.tools, 0)
+        return Given(opening, offer.text, frozenset(name for name, tool in domain.tools.items() if tool.read_only))
 
 
-def trl_example(row: Row, trajectory: Trajectory, lesson: Shown) -> dict[str, Any]:
+def trl_example(row: Row, trajectory: Trajectory, given: Given) -> dict[str, Any]:
     """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside; `reads` names the called tools that only read."""
     return {
-        "messages": conversation(trajectory, lesson, as_object),
-        "tools": lesson.tools,
-        "reads": [name for name in dict.fromkeys(step.call.name for step in trajectory.steps) if name in lesson.reads],
+        "messages": conversation(trajectory, given, as_object),
+        "tools": given.tools,
+        "reads": [name for name in dict.fromkeys(step.call.name for step in trajectory.steps) if name in given.reads],
         **{"task": row.task, "agent": row.agent, "trial": row.trial, "domain": row.domain, "split": row.split, "kind": row.kind},
         **{"success": row.success, "valid": row.valid, "reward": row.reward, "reason": row.verdict or row.reason},
     }
 
 
-def openai_example(trajectory: Trajectory, lesson: Shown) -> dict[str, Any]:
+def openai_example(trajectory: Trajectory, given: Given) -> dict[str, Any]:
     """One line for OpenAI's fine-tuning: `messages` and `tools`, nothing else."""
-    return {"messages": conversation(trajectory, lesson, as_text), "tools": orjson.Fragment(lesson.tools)}
+    return {"messages": conversation(trajectory, given, as_text), "tools": orjson.Fragment(given.tools)}
 
 
-def conversation(trajectory: Trajectory, lesson: Shown, arguments: AsArguments) -> list[dict[str, Any]]:
-    """System, user, then the turns as they were; `arguments` gives a call's arguments the form a trainer wants."""
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": lesson.briefing},
-        {"role": "user", "content": lesson.request},
-    ]
-    steps = trajectory.steps
-    start = 0
-    while start < len(steps):
-        end = start
-        while end < len(steps) and steps[end].turn == steps[start].turn:
-            end += 1
-        messages += _turn(steps[start:end], start, arguments, last=end == len(steps) and trajectory.ending is not None)
-        start = end
-    return messages
+def conversation(trajectory: Trajectory, given: Given, arguments: AsArguments) -> list[dict[str, Any]]:
+    """System, user, then the turns as they were; `arguments` gives a call's arguments the form a trainer wants.
 
-
-def _turn(steps: tuple[Step, ...], number: int, arguments: AsArguments, *, last: bool) -> Iterator[dict[str, Any]]:
-    """One turn's messages. Results of the last turn were never seen. Ids are nine letters and digits, which every chat template takes."""
-    if steps[0].spoken:
-        yield {"role": "assistant", "content": steps[0].text}
-        if not last:
-            yield {"role": "user", "content": reply_of(steps[0].result.content)}
-        return
-    names = [f"call{number + offset:05d}" for offset in range(len(steps))]
-    calls = [
-        {"id": name, "type": "function", "function": {"name": step.call.name, "arguments": arguments(step.call.arguments)}}
-        for name, step in zip(names, steps, strict=True)
-    ]
-    yield {"role": "assistant", "content": steps[0].text, "tool_calls": calls}
-    if last:
-        return
-    for name, step in zip(names, steps, strict=True):
-        yield {"role": "tool", "tool_call_id": name, "name": step.call.name, "content": step.result.content}
+    Results of the last turn were never seen, and are left out.
+    """
+    told = Conversation(given.opening, "", arguments, named=True)
+    for number, group in groupby(trajectory.steps, key=lambda step: step.turn):
+        steps = tuple(group)
+        told.take(Turn(tuple(step.call for step in steps), steps[0].text, spoken=steps[0].spoken))
+        if number != trajectory.steps[-1].turn or trajectory.ending is None:
+            told.hear([step.result.content for step in steps])
+    return told.messages
 
 
 @contextmanager

@@ -32,9 +32,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from warmup import Sample, Teaching, chance, lessons, make_model, simple_tasks, train_tokenizer, warm_up
 
 from agents.students import grpo as method
-from agents.students.course import Grpo
 from agents.students.curves import read_log
 from agents.students.format import STUDENT, ChatFormat, chat_format
+from agents.students.recipe import Grpo
 from agents.students.showing import show
 from envs.worlds import worlds_of
 from synthtools.domain import Domain
@@ -224,7 +224,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     out = Path(options.out or tempfile.mkdtemp(prefix="synthtools-grpo-"))
-    result = tiny(out, options.record) if options.what == "tiny" else smollm2(options.model) if options.what == "smollm2" else overhead(Path(options.model))
+    runs = {"tiny": lambda: tiny(out, options.record), "smollm2": lambda: smollm2(options.model), "overhead": lambda: overhead(Path(options.model))}
+    result = runs[options.what]()
     recorded = RESULTS / "grpo.json"
     others = orjson.loads(recorded.read_bytes()) if recorded.exists() else {}
     versions = {name: version(name) for name in ("torch", "transformers", "trl")}

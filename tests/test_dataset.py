@@ -11,9 +11,9 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from agents.agent import SCRIPTED, finish_call, scripted
+from agents.agent import SCRIPTED, Opening, finish_call, scripted
 from agents.cli.generate import make_pack
-from agents.dataset import Shown, conversation, export
+from agents.dataset import Given, conversation, export
 from agents.rollout import Plan, rollout
 from agents.run import RunError, Stored
 from agents.trajectory import Step, Trajectory
@@ -166,7 +166,7 @@ def trajectory(*steps: Step) -> Trajectory:
 
 def test_turns_come_back_as_they_were() -> None:
     """Parallel calls are one message; text alone is text, and a reply the user's; what was sent as broken JSON stays text."""
-    lesson = Shown("rules", "please", "[]", frozenset())
+    given = Given(Opening("t", "rules", "please", (), 0), "[]", frozenset())
     found = conversation(
         trajectory(
             Step(0, ToolCall("one", {"a": 1}), ToolResult("1"), text="Both at once.", tokens=9),
@@ -174,7 +174,7 @@ def test_turns_come_back_as_they_were() -> None:
             Step(1, ToolCall("respond", {"text": "Which?"}), ToolResult('{"reply":"That."}'), text="Which?", spoken=True),
             Step(2, finish_call("All done."), ToolResult("{}"), text="All done.", spoken=True),
         ),
-        lesson,
+        given,
         lambda arguments: arguments,
     )
     call, other = (

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from agents.agent import SCRIPTED, Opening, Turn, finish_call, scripted
+from agents.choice import Choice, ChoiceError, choose_tasks
 from agents.cli import invoke
 from agents.conversation import Conversation, as_object
-from agents.evaluation.evaluate import Choice, EvaluationError, View, choose_tasks, evaluate, prepare
+from agents.evaluation.evaluate import EvaluationError, View, evaluate, prepare
 from agents.evaluation.interval import difference, estimate
 from agents.evaluation.probe import Probed
 from agents.evaluation.score import score
@@ -193,9 +194,9 @@ def test_tasks_are_drawn_evenly_and_by_the_seed(pack: Pack) -> None:
     assert some == choose_tasks(pack, Choice("train", most=8))
     assert some != choose_tasks(pack, Choice("train", most=8, seed=1))
     assert {task.domain for task in some} == set(pack.domains)
-    with pytest.raises(EvaluationError, match="no such field"):
+    with pytest.raises(ChoiceError, match="no such field"):
         choose_tasks(pack, Choice("train", fields=("Alchemy",)))
-    with pytest.raises(EvaluationError, match="--split all"):
+    with pytest.raises(ChoiceError, match="another split"):
         choose_tasks(pack, Choice("test"))
 
 
@@ -240,7 +241,7 @@ def test_the_command_prints_the_keys_that_scripts_rely_on(capsys: pytest.Capture
         ([], "no agent to evaluate"),
         (["--agent", "nobody"], "no such agent"),
         (["--agent", "solution", "--fields", "Alchemy"], "no such field"),
-        (["--agent", "solution"], "--split all"),
+        (["--agent", "solution"], "another split"),
         (["--model", "./nowhere"], "no such folder"),
     ],
 )

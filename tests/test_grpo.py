@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from agents.choice import ChoiceError, choose_tasks
 from agents.lesson import name_of
-from agents.students.course import Grpo, RecipeError, select
 from agents.students.curves import keep_until, read_log, smooth
 from agents.students.environment import Pool, ToolNameError, executed, make_environment
+from agents.students.recipe import Grpo, RecipeError
 from agents.students.showing import Showing, show
 from envs.offer import Offers
 from envs.worlds import worlds_of
@@ -395,15 +396,15 @@ def test_values_are_taken_as_they_were_said(base: Path) -> None:
 
 def test_recipes_choose_tasks(pack: Pack) -> None:
     """Split, fields, domains, kinds and difficulty narrow the tasks; a name that is not in the pack is an error."""
-    chosen = select(pack, Grpo(fields=["Maritime"], kinds=["chain"], max_difficulty=3))
+    chosen = choose_tasks(pack, Grpo(fields=["Maritime"], kinds=["chain"], max_difficulty=3).choice())
     assert chosen
     assert {(task.domain, task.kind) for task in chosen} == {("marina_berths", "chain")}
-    assert len(select(pack, Grpo(tasks=5))) == 5
-    assert {task.domain for task in select(pack, Grpo(tasks=6))} == set(pack.domains)
-    with pytest.raises(RecipeError, match=r"fields: Space is not in the pack, which has Healthcare Staffing, Maritime"):
-        select(pack, Grpo(fields=["Space"]))
-    with pytest.raises(RecipeError, match="no task of the test split"):
-        select(pack, Grpo(split="test"))
+    assert len(choose_tasks(pack, Grpo(tasks=5).choice())) == 5
+    assert {task.domain for task in choose_tasks(pack, Grpo(tasks=6).choice())} == set(pack.domains)
+    with pytest.raises(ChoiceError, match=r"Space: no such field in the pack; there are Healthcare Staffing, Maritime"):
+        choose_tasks(pack, Grpo(fields=["Space"]).choice())
+    with pytest.raises(ChoiceError, match="no task of the test split"):
+        choose_tasks(pack, Grpo(split="test").choice())
 
 
 @pytest.mark.parametrize(

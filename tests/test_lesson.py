@@ -32,7 +32,7 @@ from agents.lesson import (
 )
 from agents.rollout import Plan, rollout
 from agents.run import Stored
-from agents.students.samples import Conversation, make_samples, read_conversations, without_lookups
+from agents.students.samples import Example, make_samples, read_examples, without_lookups
 from envs.offer import Offers
 from packs import small_pack
 from synthtools.catalog import catalog
@@ -45,13 +45,13 @@ SEEDS = range(5)
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Conversation]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     """The solutions of the small pack, exported."""
     pack, out = load_pack(small_pack()), tmp_path_factory.mktemp("run")
     rollout(Plan(pack, (scripted("solution"),)), out)
     with Stored(out) as stored:
         export(stored, pack, out / "export")
-    return read_conversations(out)
+    return read_examples(out)
 
 
 def chance(seed: int) -> np.random.Generator:
@@ -64,7 +64,7 @@ def words(lesson: Lesson) -> int:
     return len(repr(lesson.messages)) + len(repr(lesson.tools))
 
 
-def made(row: Conversation, shape: Shape, seed: int = 0) -> Lesson:
+def made(row: Example, shape: Shape, seed: int = 0) -> Lesson:
     """The lesson of a conversation, which there must be."""
     lesson = make_lesson(row.messages, row.tools, shape, seed, words)
     assert lesson is not None
@@ -85,7 +85,7 @@ def fields_of(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 6, 100])
-def test_what_is_needed_is_shown_with_distractors_and_finish_last(most: int, rows: list[Conversation]) -> None:
+def test_what_is_needed_is_shown_with_distractors_and_finish_last(most: int, rows: list[Example]) -> None:
     """Whatever the bound: all needed tools, at least `SPARE` others where the domain has them, none twice, and `finish` in the end."""
     for row in rows:
         needs = needs_of(calls_of(row.messages))
@@ -98,7 +98,7 @@ def test_what_is_needed_is_shown_with_distractors_and_finish_last(most: int, row
         assert len(names) - 1 == (len(row.tools) - 1 if not most else len(needed) + min(rest, max(SPARE, most - len(needed))))
 
 
-def test_every_second_distractor_is_near(rows: list[Conversation]) -> None:
+def test_every_second_distractor_is_near(rows: list[Example]) -> None:
     """Of two distractors one shares a word with a needed tool and one does not, where there are both."""
     for row in rows:
         needs = needs_of(calls_of(row.messages))
@@ -110,7 +110,7 @@ def test_every_second_distractor_is_near(rows: list[Conversation]) -> None:
             assert (len(names & near), len(names - near)) == (1, 1)
 
 
-def test_order_and_choice_come_from_the_seed(rows: list[Conversation]) -> None:
+def test_order_and_choice_come_from_the_seed(rows: list[Example]) -> None:
     """The same seed gives the same lesson, others another order and another choice."""
     row = rows[0]
     for shape in (Shape(), replace(PLAIN, tools=0)):
@@ -120,7 +120,7 @@ def test_order_and_choice_come_from_the_seed(rows: list[Conversation]) -> None:
 
 
 @pytest.mark.parametrize("spare", [True, False])
-def test_distractors_can_be_left_out(spare: bool, rows: list[Conversation]) -> None:
+def test_distractors_can_be_left_out(spare: bool, rows: list[Example]) -> None:
     """Without them the tools are exactly the needed ones and `finish`; a tool is never shown that the conversation's list lacks."""
     for row in rows:
         lesson = made(row, replace(PLAIN, spare=spare, tools=6))
@@ -133,7 +133,7 @@ def test_distractors_can_be_left_out(spare: bool, rows: list[Conversation]) -> N
 # how much
 
 
-def test_the_bound_holds_and_distractors_go_before_turns(rows: list[Conversation]) -> None:
+def test_the_bound_holds_and_distractors_go_before_turns(rows: list[Example]) -> None:
     """At every bound: no lesson is larger; none loses a turn while it could have lost a distractor; turns go whole, from the end."""
     cut = 0
     for row in rows:
@@ -155,7 +155,7 @@ def test_the_bound_holds_and_distractors_go_before_turns(rows: list[Conversation
     assert cut > 10
 
 
-def test_the_longest_that_fits_is_taken(rows: list[Conversation]) -> None:
+def test_the_longest_that_fits_is_taken(rows: list[Example]) -> None:
     """A lesson that lost turns has lost no more than it had to: one turn more would not fit."""
     for row in rows:
         turns = [index + 1 for index, message in enumerate(row.messages) if message["role"] == "assistant"]
@@ -165,7 +165,7 @@ def test_the_longest_that_fits_is_taken(rows: list[Conversation]) -> None:
             assert len(lesson.messages) == max(end for end in turns if sizes[end] <= bound)
 
 
-def test_what_does_not_fit_at_all_is_none(rows: list[Conversation]) -> None:
+def test_what_does_not_fit_at_all_is_none(rows: list[Example]) -> None:
     """A bound that not even the first turn keeps gives no lesson."""
     assert make_lesson(rows[0].messages, rows[0].tools, Shape(max_tokens=1), 0, words) is None
 
@@ -204,7 +204,7 @@ def unmasked(lesson: Lesson, original: Lesson) -> Lesson:
     return Lesson([message(one) for one in lesson.messages], [tool(one) for one in lesson.tools])
 
 
-def test_masks_hide_every_name_and_lose_nothing(rows: list[Conversation]) -> None:
+def test_masks_hide_every_name_and_lose_nothing(rows: list[Example]) -> None:
     """No old name of a tool or of a described parameter is left in schemas, calls or results; `finish` is as it was; the inverse gives all back."""
     for row in rows:
         for seed in SEEDS:
@@ -252,7 +252,7 @@ def test_made_up_names_are_never_ones_that_are_there() -> None:
     assert {name_of(tool): list(fields_of(tool)) for tool in hidden.tools} == {"vase": ["date", "fine"], "tune": ["date", "nose"]}
 
 
-def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Conversation]) -> None:
+def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Example]) -> None:
     """None at 0, all at 1, about a third at a third; and what hides names shows descriptions, which must be read instead."""
     names = {name_of(tool) for tool in rows[0].tools}
 
@@ -306,7 +306,7 @@ def test_the_ability_that_is_missing_stays_listed(name: str) -> None:
     assert brief(finish) == brief(finish, None, chance(0)) or len(listed) > ABILITIES
 
 
-def test_lessons_list_the_ability_that_their_end_names(rows: list[Conversation]) -> None:
+def test_lessons_list_the_ability_that_their_end_names(rows: list[Example]) -> None:
     """Through the whole of `make_lesson`, for those that end as impossible for want of an ability."""
     found = 0
     for row in rows:
@@ -323,7 +323,7 @@ def test_lessons_list_the_ability_that_their_end_names(rows: list[Conversation])
 # without looking things up
 
 
-def test_without_lookups_nothing_is_read(rows: list[Conversation]) -> None:
+def test_without_lookups_nothing_is_read(rows: list[Example]) -> None:
     """No call that only reads is left, nor what one said; every other message stays, in order."""
     dropped = 0
     for row in rows:
@@ -370,7 +370,7 @@ class Letters:
 
 
 @pytest.mark.parametrize("lookups", [True, False])
-def test_larger_choices_hold_the_smaller_ones(lookups: bool, rows: list[Conversation]) -> None:
+def test_larger_choices_hold_the_smaller_ones(lookups: bool, rows: list[Example]) -> None:
     """The samples of so many conversations are the first of those of more, whatever order the rows stand in; another seed draws others."""
     draw: Callable[..., Any] = make_samples
     shape = Shape(lookups=lookups)
@@ -384,7 +384,7 @@ def test_larger_choices_hold_the_smaller_ones(lookups: bool, rows: list[Conversa
     assert draw(rows, 3, shape, Letters(), 6).digest != draw(rows, 3, shape, Letters(), 5).digest
 
 
-def test_samples_say_what_they_were_made_of(rows: list[Conversation]) -> None:
+def test_samples_say_what_they_were_made_of(rows: list[Example]) -> None:
     """Kinds and domains are counted, and conversations that do not fit are left out and counted, without ending the draw short."""
     draw: Callable[..., Any] = make_samples
     sizes = sorted(words(made(row, Shape(tools=1))) for row in rows)

@@ -13,7 +13,7 @@ import pytest
 from agents.lesson import PROMPT
 from agents.students.curves import read_log
 from agents.students.recipe import Lessons, Lora, RecipeError, Sft, read_recipe
-from agents.students.samples import Conversation, Samples, make_samples, read_conversations
+from agents.students.samples import Example, Samples, make_samples, read_examples
 
 torch = pytest.importorskip("torch", reason="training is an extra: pip install 'synthtools[train]'")
 pytest.importorskip("trl", reason="training is an extra: pip install 'synthtools[train]'")
@@ -78,9 +78,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rows(data: Path) -> list[Conversation]:
+def rows(data: Path) -> list[Example]:
     """The same, read."""
-    return read_conversations(data)
+    return read_examples(data)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def changed(recipe: Sft, **settings: Any) -> Sft:
     return recipe.model_copy(update=settings)
 
 
-def trainer_of(recipe: Sft, rows: list[Conversation], out: Path) -> tuple[Any, Samples]:
+def trainer_of(recipe: Sft, rows: list[Example], out: Path) -> tuple[Any, Samples]:
     """A trainer that has not begun, and its samples."""
     from agents.students.model import load_model
     from agents.students.sft import make_trainer
@@ -108,7 +108,7 @@ def trainer_of(recipe: Sft, rows: list[Conversation], out: Path) -> tuple[Any, S
 # the loss
 
 
-def test_the_loss_counts_what_the_assistant_says(recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
+def test_the_loss_counts_what_the_assistant_says(recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
     """In the batches that the model is given, the labels of each row decode to the assistant's turns, stops included, and to nothing else."""
     trainer, samples = trainer_of(changed(recipe, lessons=Lessons(masked=0, max_tokens=4000)), rows, tmp_path)
     seen = []
@@ -132,7 +132,7 @@ def test_the_loss_counts_what_the_assistant_says(recipe: Sft, rows: list[Convers
 @pytest.mark.parametrize("lora", [None, Lora(rank=2)], ids=["full", "lora"])
 @pytest.mark.parametrize("items", [None, 37])
 @pytest.mark.filterwarnings("ignore:`return_outputs=True`:FutureWarning")
-def test_the_loss_is_trls(items: int | None, lora: Lora | None, recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
+def test_the_loss_is_trls(items: int | None, lora: Lora | None, recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
     """Loss and gradients on a padded batch are those of TRL's own head over all positions, and of its code for outputs that are asked for."""
     from trl import SFTTrainer
 
@@ -154,7 +154,7 @@ def test_the_loss_is_trls(items: int | None, lora: Lora | None, recipe: Sft, row
 
 
 @pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
-def test_activations_that_are_made_again_change_nothing(recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
+def test_activations_that_are_made_again_change_nothing(recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
     """With checkpointing, and frozen layers below, the gradients are the same."""
     found = []
     for number, checkpointing in enumerate((False, True)):
@@ -205,7 +205,7 @@ def kill_after_saving(monkeypatch: pytest.MonkeyPatch) -> None:
     [{}, {"precision": "bf16", "learning_rate": 1e-3}, {"precision": "mixed"}, {"lora": Lora(rank=2, dropout=0.5)}, {"epochs": 2.5, "accumulate": 2}],
     ids=["fp32", "bf16", "mixed", "lora", "accumulated"],
 )
-def test_a_killed_training_ends_as_an_undisturbed_one(settings: dict[str, Any], recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
+def test_a_killed_training_ends_as_an_undisturbed_one(settings: dict[str, Any], recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
     """Weights are equal to the bit, and so is the log but for its times; a call after the end changes nothing."""
     from agents.students.sft import train_sft
 
@@ -313,7 +313,7 @@ def test_a_saved_optimiser_goes_on_exactly(tmp_path: Path) -> None:
     assert all(torch.equal(one, other) for one, other in zip(ours, others, strict=True))
 
 
-def test_small_learning_rates_reach_the_model(recipe: Sft, rows: list[Conversation], base: Path, tmp_path: Path) -> None:
+def test_small_learning_rates_reach_the_model(recipe: Sft, rows: list[Example], base: Path, tmp_path: Path) -> None:
     """A whole training in bf16 at a rate that bf16 cannot hold changes weights near one, in the copies and at last in the model."""
     from agents.students.sft import train_sft
 
@@ -330,7 +330,7 @@ def test_small_learning_rates_reach_the_model(recipe: Sft, rows: list[Conversati
 # which weights
 
 
-def test_frozen_layers_stay(recipe: Sft, rows: list[Conversation], base: Path, tmp_path: Path) -> None:
+def test_frozen_layers_stay(recipe: Sft, rows: list[Example], base: Path, tmp_path: Path) -> None:
     """The embeddings and the first layer are as they were, and everything above has changed."""
     from agents.students.sft import train_sft
 
@@ -341,7 +341,7 @@ def test_frozen_layers_stay(recipe: Sft, rows: list[Conversation], base: Path, t
 
 
 @pytest.mark.parametrize("frozen", [0, 1])
-def test_adapters_are_merged(frozen: int, recipe: Sft, rows: list[Conversation], base: Path, tmp_path: Path) -> None:
+def test_adapters_are_merged(frozen: int, recipe: Sft, rows: list[Example], base: Path, tmp_path: Path) -> None:
     """A LoRA training leaves plain weights, in which the projections have changed, and nothing else; not in frozen layers."""
     from agents.students.sft import train_sft
 
@@ -356,7 +356,7 @@ def test_adapters_are_merged(frozen: int, recipe: Sft, rows: list[Conversation],
 # what is left
 
 
-def test_a_students_folder_holds_all_there_is_to_know(recipe: Sft, rows: list[Conversation], base: Path, tmp_path: Path) -> None:
+def test_a_students_folder_holds_all_there_is_to_know(recipe: Sft, rows: list[Example], base: Path, tmp_path: Path) -> None:
     """Model, tokenizer, log, curve, card and README; loaded again it is spoken to as it was taught, and training it anew begins from it."""
     from agents.students.folder import base_digest
     from agents.students.model import load_model
@@ -391,7 +391,7 @@ def test_a_students_folder_holds_all_there_is_to_know(recipe: Sft, rows: list[Co
     assert train_sft(changed(recipe, model=str(out)), rows, tmp_path / "next").steps == 4
 
 
-def test_the_same_training_elsewhere_is_the_same(recipe: Sft, rows: list[Conversation], tmp_path: Path) -> None:
+def test_the_same_training_elsewhere_is_the_same(recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
     """Two folders, one student: weights and cards are equal; and the loss goes down."""
     from agents.students.sft import train_sft
 
@@ -410,7 +410,7 @@ def test_only_what_the_recipe_wants_is_trained_on(recipe: Sft, base: Path) -> No
     from agents.students.sft import chosen
 
     found = [
-        Conversation(f"t{number}", 0, "single", "boxes", split, outcome, frozenset(), [], [])
+        Example(f"t{number}", 0, "single", "boxes", split, outcome, frozenset(), [], [])
         for number, (split, outcome) in enumerate(
             [("train", "done"), ("train", "impossible"), ("test", "done"), ("train", ""), ("train", "not_allowed")]
         )

@@ -113,6 +113,7 @@ def _disk_errors() -> tuple[type[Exception], ...]:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
+    from agents.choice import ChoiceError
     from agents.evaluation.evaluate import EvaluationError
     from agents.lock import Locked
     from agents.run import RunError
@@ -132,6 +133,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     return (
         BadInput,
         BlueprintError,
+        ChoiceError,
         DataError,
         EngineError,
         EvaluationError,

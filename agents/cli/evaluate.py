@@ -45,14 +45,15 @@ def evaluate(
     names = [*([before] if before else []), *(models or []), *(agents or [])]
     if not names:
         raise BadInput("no agent to evaluate: give --model or --agent")
-    from agents.evaluation.evaluate import Choice, View, prepare
+    from agents.choice import Choice
+    from agents.evaluation.evaluate import View, prepare
     from agents.evaluation.evaluate import evaluate as run_all
     from synthtools.pack import load_pack
 
     makers = {name: _maker(name, agents or [], max_tokens, batch) for name in names}
     shown = _shown(models or [])
     view = View(shown.get("tools", 0) if tools is None else tools, bool(shown.get("brief", False)))
-    evaluation = prepare(load_pack(find_pack(pack)), Choice(split, _listed(fields), _listed(kinds), tasks, seed), view)
+    evaluation = prepare(load_pack(find_pack(pack)), Choice(split, _listed(fields), _listed(kinds), most=tasks, seed=seed), view)
     if out:
         make_folder(out)
     results: dict[str, list[Probed]] = {}

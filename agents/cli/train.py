@@ -12,7 +12,7 @@ from agents.cli.output import BadInput, Failed, Json, Out, make_folder, print_js
 from agents.cli.rollout import find_pack
 
 if TYPE_CHECKING:
-    from agents.students.course import Grpo
+    from agents.students.recipe import Grpo
 
 train = typer.Typer(help="Train a student on this machine.", no_args_is_help=True, rich_markup_mode=None)
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
@@ -36,12 +36,12 @@ def sft(
     """Fine-tune a student on exported trajectories, by what the assistant says in them. Killed, the same command goes on."""
     refuse_without_packages()
     from agents.students.recipe import Sft, read_recipe
-    from agents.students.samples import read_conversations
+    from agents.students.samples import read_examples
     from agents.students.sft import train_sft
 
     changed = {"model": model, "trajectories": trajectories, "seed": seed}
     settings = read_recipe(recipe, Sft, {name: value for name, value in changed.items() if value is not None})
-    rows = read_conversations(data)
+    rows = read_examples(data)
     make_folder(out)
     with progress("sft") as update:
         trained = train_sft(settings, rows, out, update)
@@ -96,8 +96,7 @@ def refuse_without_packages() -> None:
 
 
 def _grpo_recipe(path: Path, changed: dict[str, Any]) -> Grpo:
-    from agents.students.course import Grpo
-    from agents.students.recipe import read_recipe
+    from agents.students.recipe import Grpo, read_recipe
 
     made = read_recipe(path, Grpo, {name: value for name, value in changed.items() if value is not None})
     for name in ("model", "pack"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from agents.agent import Agent, Maker, Opening
+from agents.choice import Choice, choose_tasks
 from agents.episode import Crowd, begin, seed_of
 from agents.evaluation.probe import Episode, Probed, probe_together
 from agents.evaluation.score import Point
@@ -34,20 +35,6 @@ class EvaluationError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which tasks of a pack an evaluation takes."""
-
-    split: str = "test"
-    """`all`: of every split."""
-    fields: tuple[str, ...] = ()
-    """Names of fields or domains; none: all of the split."""
-    kinds: tuple[str, ...] = ()
-    most: int = 400
-    """Drawn by the seed, as many of each domain and kind as there can be; 0: all."""
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """What agents are shown of a task's tools."""
 
@@ -55,35 +42,6 @@ class View:
     """The needed and distractors, so many in all; 0: all."""
     brief: bool = False
     """Whether schemas are cut as lessons cut them, the lists in them too."""
-
-
-def choose_tasks(pack: Pack, choice: Choice) -> list[Task]:
-    """The tasks, in the pack's order. Raises EvaluationError for a field that the pack has not, and where none is left."""
-    known = {task.field for task in pack.tasks} | {task.domain for task in pack.tasks}
-    strangers = [name for name in choice.fields if name not in known]
-    if strangers:
-        raise EvaluationError(f"{strangers[0]}: no such field in the pack; there are {', '.join(sorted(known))}")
-    fitting = [task for task in pack.tasks if _fits(task, choice)]
-    if not fitting:
-        raise EvaluationError(f"the pack has no task of the {choice.split} split with these fields and kinds; --split all takes every split")
-    if not choice.most or choice.most >= len(fitting):
-        return fitting
-    drawn = {task.id for task in _dealt(fitting, choice)}
-    return [task for task in fitting if task.id in drawn]
-
-
-def _fits(task: Task, choice: Choice) -> bool:
-    named = not choice.fields or task.field in choice.fields or task.domain in choice.fields
-    return named and choice.split in ("all", task.split) and (not choice.kinds or task.kind in choice.kinds)
-
-
-def _dealt(tasks: Iterable[Task], choice: Choice) -> list[Task]:
-    """Taken in turns from every domain and kind, in drawn order."""
-    groups: dict[tuple[str, str], list[Task]] = {}
-    for task in sorted(tasks, key=lambda task: derive(choice.seed, "evaluate", task.id)):
-        groups.setdefault((task.kind, task.domain), []).append(task)
-    ranked = [(number, name, task) for name, group in groups.items() for number, task in enumerate(group)]
-    return [task for _, _, task in sorted(ranked, key=lambda entry: entry[:2])][: choice.most]
 
 
 def openings(pack: Pack, tasks: Sequence[Task], view: View, seed: int) -> list[Opening]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from agents.students.course import Grpo, select, tasks_digest
+from agents.choice import choose_tasks
 from agents.students.curves import LOG, Progress, draw, log_callback, read_log
 from agents.students.environment import Pool, executed, make_environment
 from agents.students.folder import (
@@ -25,6 +26,7 @@ from agents.students.folder import (
 )
 from agents.students.format import ChatFormat, FormatError
 from agents.students.model import Model, device, load_model
+from agents.students.recipe import Grpo
 from agents.students.showing import Shown, show
 from envs.worlds import worlds_of
 from synthtools.pack import Pack, load_pack
@@ -83,10 +85,11 @@ class Course:
 
 def prepare(recipe: Grpo, pack: Pack) -> Course:
     """The recipe's tasks as rows, and the environments that they are played in."""
-    tasks = select(pack, recipe)
+    tasks = choose_tasks(pack, recipe.choice())
     worlds = worlds_of(tasks, pack.domains)
+    digest = hashlib.sha256("\n".join(sorted(task.id for task in tasks)).encode()).hexdigest()
     pool = Pool(worlds, tasks, reward=recipe.reward, max_steps=recipe.max_calls)
-    return Course(show(tasks, worlds, recipe.showing(), recipe.seed), pool, tasks_digest(tasks))
+    return Course(show(tasks, worlds, recipe.showing(), recipe.seed), pool, digest)
 
 
 def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress: Progress | None = None) -> Any:

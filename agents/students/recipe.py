@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a student becomes, in one file."""
+"""Recipes: everything that decides what a student becomes, in one file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agents.choice import Choice
 from agents.lesson import PROMPT, Shape
+from agents.students.environment import RewardName
+from agents.students.showing import Showing
+from envs.env import MAX_STEPS
 from synthtools.nearest import did_you_mean
+from synthtools.task import KINDS
 
+Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -93,6 +99,80 @@ class Sft(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What makes two trainings the same: all but where the model lies and how often it is saved."""
         return self.model_dump(exclude={"model", "save_every"})
+
+
+class Grpo(BaseModel):
+    """Group relative policy optimisation (Shao et al., arXiv 2402.03300) by TRL, rewarded by what calls came to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = ""
+    """`smollm2`, a folder, or a hub name."""
+    pack: str = ""
+    template: str = "auto"
+    """`auto`, `own`, `student`, or a Jinja file: how the model is spoken to."""
+
+    split: Literal["train", "validation", "test"] = "train"
+    fields: list[str] = []
+    """Fields or subdomains; none: all of the split."""
+    kinds: list[Literal[KINDS]] = []  # type: ignore[valid-type]  # the kinds that there are
+    max_difficulty: Natural = 0
+    """0: any."""
+    tasks: Natural = 0
+    """At most so many, drawn evenly from domains and kinds; 0: all."""
+
+    tools: Natural = 6
+    """Shown at most besides `finish` and any more that are needed; 0: all."""
+    brief: bool = True
+    """Whether schemas are cut to what calls cannot do without."""
+    briefing: bool = True
+    """Whether the day and the policies are said."""
+    prompt: str = PROMPT
+
+    reward: RewardName = "success"
+    steps: Positive = 200
+    generations: Annotated[int, Field(ge=2)] = 8
+    """Rollouts of a task, which are compared with one another."""
+    batch: Positive = 16
+    """Rollouts a step, a multiple of `generations`."""
+    micro_batch: Natural = 0
+    """Of these at once in the loss; 0: all."""
+    max_tokens: Positive = 512
+    """Of a rollout, results included."""
+    turns: Positive = 8
+    """Turns with calls."""
+    max_calls: Annotated[int, Field(ge=2)] = MAX_STEPS
+    learning_rate: Rate = 1e-6
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Weight of the divergence from the model that training began with."""
+    temperature: Rate = 1.0
+    precision: Literal["auto", "bf16", "mixed", "fp32"] = "auto"
+    """As for supervised fine-tuning."""
+    checkpointing: bool = False
+    """Whether activations are computed again instead of kept."""
+    seed: Seed = 0
+    save_every: Positive = 50
+    """Steps between two checkpoints, from which a killed run goes on."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Grpo:
+        if self.batch % self.generations:
+            raise ValueError(f"batch is {self.batch}: give a multiple of generations, which is {self.generations}")
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise ValueError(f"micro_batch is {self.micro_batch}: give a divisor of batch, which is {self.batch}")
+        return self
+
+    def choice(self) -> Choice:
+        """Which tasks are played."""
+        return Choice(self.split, tuple(self.fields), tuple(self.kinds), self.max_difficulty, self.tasks, self.seed)
+
+    def showing(self) -> Showing:
+        """How tasks are shown."""
+        return Showing(self.tools, self.brief, self.briefing, self.prompt)
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same run: all but how long it is, and where pack and model lie."""
+        return self.model_dump(exclude={"steps", "save_every", "model", "pack"})
 
 
 Recipe = TypeVar("Recipe", bound=BaseModel)

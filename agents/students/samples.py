@@ -25,7 +25,7 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class Example:
     """One row of an export."""
 
     task: str
@@ -77,7 +77,7 @@ class Samples:
         return sum(sum(sample.spoken) for sample in self.samples)
 
 
-def read_conversations(path: Path) -> list[Conversation]:
+def read_examples(path: Path) -> list[Example]:
     """The rows of `train.jsonl`, or of the folder or the run that holds it, in their order. Raises DataError."""
     found = next((file for file in (path, path / "train.jsonl", path / "export" / "train.jsonl") if file.is_file()), None)
     if found is None:
@@ -85,7 +85,7 @@ def read_conversations(path: Path) -> list[Conversation]:
     rows = []
     for number, line in enumerate(found.read_bytes().splitlines(), 1):
         try:
-            rows.append(_conversation(orjson.loads(line)))
+            rows.append(_example(orjson.loads(line)))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise DataError(f"{found}:{number}: is no conversation as `synthtools export` writes them ({type(error).__name__}: {error})") from None
     if not rows:
@@ -93,7 +93,7 @@ def read_conversations(path: Path) -> list[Conversation]:
     return rows
 
 
-def _conversation(row: Mapping[str, Any]) -> Conversation:
+def _example(row: Mapping[str, Any]) -> Example:
     messages, tools = row["messages"], orjson.loads(row["tools"])
     if not any(message["role"] == "assistant" for message in messages):
         raise ValueError("the assistant says nothing")
@@ -104,7 +104,7 @@ def _conversation(row: Mapping[str, Any]) -> Conversation:
         raise ValueError("tools is not a list of tools")
     calls = messages[-1].get("tool_calls")
     ending = calls[-1]["function"]["arguments"] if calls else {}
-    return Conversation(
+    return Example(
         *(row["task"], row["trial"], row["kind"], row["domain"], row["split"]),
         outcome=str(ending.get("outcome", "")) if isinstance(ending, dict) else "",
         reads=frozenset(row["reads"]),
@@ -113,7 +113,7 @@ def _conversation(row: Mapping[str, Any]) -> Conversation:
     )
 
 
-def make_samples(rows: Iterable[Conversation], wanted: int, shape: Shape, spoken_to: ChatFormat, seed: int) -> Samples:
+def make_samples(rows: Iterable[Example], wanted: int, shape: Shape, spoken_to: ChatFormat, seed: int) -> Samples:
     """Samples of so many conversations (0: all), drawn by the seed: each larger choice holds the smaller ones.
 
     What is cut to fit `shape.max_tokens` loses distractors, then its last turns, or is left out where the shape wants it whole.
@@ -135,10 +135,10 @@ class _Table:
 
     def __init__(self, shape: Shape, spoken_to: ChatFormat, seed: int) -> None:
         self.samples: list[Sample] = []
-        self.taken: list[Conversation] = []
+        self.taken: list[Example] = []
         self.whole = self.dropped = 0
         self._shape, self._format, self._seed = shape, spoken_to, seed
-        self._waiting: dict[tuple[str, str], list[tuple[list[Conversation], Lesson]]] = {}
+        self._waiting: dict[tuple[str, str], list[tuple[list[Example], Lesson]]] = {}
         """(domain, opening) → lessons that may hold more, each with its conversations."""
 
     @property
@@ -146,7 +146,7 @@ class _Table:
         """Conversations in lessons so far."""
         return len(self.taken)
 
-    def seat(self, row: Conversation) -> None:
+    def seat(self, row: Example) -> None:
         """Put a conversation beside others of its opening, or by itself, or leave it out where it fits nowhere."""
         waiting = self._waiting.setdefault((row.domain, str(row.messages[0]["content"])), [])
         for place, (group, _) in enumerate(waiting):
@@ -166,7 +166,7 @@ class _Table:
         for waiting in self._waiting.values():
             self._finish(waiting, 0)
 
-    def _keep(self, waiting: list[tuple[list[Conversation], Lesson]], group: list[Conversation], lesson: Lesson) -> None:
+    def _keep(self, waiting: list[tuple[list[Example], Lesson]], group: list[Example], lesson: Lesson) -> None:
         row = group[-1]
         self.taken.append(row)
         ended = _ended(lesson)
@@ -176,7 +176,7 @@ class _Table:
             self._write(waiting.pop()[1])
         self._finish(waiting, WAITING)
 
-    def _finish(self, waiting: list[tuple[list[Conversation], Lesson]], most: int) -> None:
+    def _finish(self, waiting: list[tuple[list[Example], Lesson]], most: int) -> None:
         """Write lessons until no more than so many wait, those first that have waited longest."""
         while len(waiting) > most:
             self._write(waiting.pop(0)[1])
@@ -184,7 +184,7 @@ class _Table:
     def _write(self, lesson: Lesson) -> None:
         self.samples.append(Sample(*self._format.sample(lesson.messages, lesson.tools)))
 
-    def _lesson(self, rows: Sequence[Conversation], *, whole: bool) -> Lesson | None:
+    def _lesson(self, rows: Sequence[Example], *, whole: bool) -> Lesson | None:
         together = joined([(_messages(row, self._shape), row.tools) for row in rows])
         if together is None:
             return None
@@ -192,7 +192,7 @@ class _Table:
         return make_lesson(*together, replace(self._shape, whole=whole), seed, lambda lesson: self._format.length(lesson.messages, lesson.tools))
 
 
-def _messages(row: Conversation, shape: Shape) -> Sequence[Mapping[str, Any]]:
+def _messages(row: Example, shape: Shape) -> Sequence[Mapping[str, Any]]:
     return row.messages if shape.lookups else without_lookups(row)
 
 
@@ -201,7 +201,7 @@ def _ended(lesson: Lesson) -> bool:
     return any(call["function"]["name"] == FINISH for call in lesson.messages[-1].get("tool_calls") or ())
 
 
-def without_lookups(row: Conversation) -> list[Mapping[str, Any]]:
+def without_lookups(row: Example) -> list[Mapping[str, Any]]:
     """The conversation without the turns in which nothing but reading is done, and without what they read."""
     kept: list[Mapping[str, Any]] = []
     reading = False

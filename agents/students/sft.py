@@ -24,7 +24,7 @@ from agents.students.folder import (
 )
 from agents.students.model import Model, device, load_model
 from agents.students.recipe import Sft
-from agents.students.samples import Conversation, DataError, Samples, make_samples
+from agents.students.samples import DataError, Example, Samples, make_samples
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,7 +44,7 @@ class Trained:
     """Of this call; a resumed training took others before."""
 
 
-def chosen(rows: list[Conversation], recipe: Sft) -> list[Conversation]:
+def chosen(rows: list[Example], recipe: Sft) -> list[Example]:
     """The conversations that a recipe takes: of the train split, by `no_change`. Raises DataError where none is left."""
     train = [row for row in rows if row.split == "train"]
     kept = [row for row in train if recipe.no_change or row.outcome in ("", "done")]
@@ -53,7 +53,7 @@ def chosen(rows: list[Conversation], recipe: Sft) -> list[Conversation]:
     return kept
 
 
-def train_sft(recipe: Sft, rows: list[Conversation], out: Path, progress: Progress | None = None) -> Trained:
+def train_sft(recipe: Sft, rows: list[Example], out: Path, progress: Progress | None = None) -> Trained:
     """Train, and keep the student in `out` with its log, curve and card; killed, the same call goes on from the last checkpoint.
 
     Raises ModelError, DataError, and RecipeError where `out` holds another training.
