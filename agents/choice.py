@@ -56,5 +56,5 @@ def _dealt(tasks: Iterable[Task], choice: Choice) -> list[Task]:
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in sorted(tasks, key=lambda task: derive(choice.seed, "choice", task.id)):
         groups.setdefault((task.kind, task.domain), []).append(task)
-    ranked = [(number, name, task) for name, group in groups.items() for number, task in enumerate(group)]
+    ranked = [(number, derive(choice.seed, "choice", *name), task) for name, group in groups.items() for number, task in enumerate(group)]
     return [task for _, _, task in sorted(ranked, key=lambda entry: entry[:2])][: choice.most]
