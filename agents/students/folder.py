@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from agents.students.fetch import MANIFEST as FETCHED
-from agents.students.model import CARD, Model, device, find_model, weights_digest
+from agents.students.model import CARD, Model, device, fastest, find_model, weights_digest
 from agents.students.recipe import RecipeError
 from synthtools.pack import versions
 from synthtools.replacing import replacing
@@ -65,7 +65,7 @@ def weights_in(precision: str) -> Any:
     """The precision that `auto` stands for on this machine, or the one that was given."""
     if precision != "auto":
         return precision
-    return "bf16" if device() == "cpu" else "mixed"
+    return fastest() if device() == "cpu" else "mixed"
 
 
 def last_checkpoint(out: Path) -> Path | None:

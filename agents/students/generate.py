@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList, PreTrainedModel, TemperatureLogitsWarper, TopPLogitsWarper
-from transformers.cache_utils import DynamicLayer
 
+from agents.students.cache import can_crop, roomy_cache
 from synthtools.seed import derive
 
 
@@ -52,7 +52,7 @@ class Generator:
             logits_processor=self._chance(seeds),
         )
         surplus = self._cache.get_seq_length() - length
-        self._keys = list(keys) if surplus <= 0 or self._shorten(surplus) else []
+        self._keys = list(keys) if self._shorten(surplus) else []
         return [self._until_stop(row) for row in made[:, length:].tolist()]
 
     def _kept(self, prompts: Sequence[Sequence[int]], keys: Sequence[Hashable]) -> list[list[int]]:
@@ -66,7 +66,7 @@ class Generator:
                     self._cache.batch_select_indices(chosen.to(self.model.device))
                     self._ids, self._mask = self._ids[chosen], self._mask[chosen]
                 return read
-        self._cache = DynamicCache(config=self.model.config)
+        self._cache = roomy_cache(self.model.config)
         self._ids = torch.empty((len(prompts), 0), dtype=torch.long)
         self._mask = torch.empty((len(prompts), 0), dtype=torch.long)
         return [[] for _ in prompts]
@@ -81,10 +81,12 @@ class Generator:
 
     def _shorten(self, surplus: int) -> bool:
         """Forget what was generated, which comes back as it is written down; False where the model's cache cannot."""
-        if any(type(layer) is not DynamicLayer for layer in self._cache.layers):
-            return False
-        self._cache.crop(-surplus)
-        return True
+        if surplus <= 0:
+            return True
+        if can_crop(self._cache):
+            self._cache.crop(-surplus)
+            return True
+        return False
 
     def _until_stop(self, row: list[int]) -> list[int]:
         return row[: row.index(self.stop)] if self.stop in row else row

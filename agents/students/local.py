@@ -15,7 +15,7 @@ from agents.agent import Maker, Opening, Turn
 from agents.conversation import Conversation, as_object
 from agents.lesson import PROMPT, brief
 from agents.students.calls import read_calls
-from agents.students.model import Model, Precision, device, find_model, load_model, weights_digest
+from agents.students.model import Model, Precision, device, fastest, find_model, load_model, weights_digest
 from envs.action import printable
 from synthtools.task import Task
 
@@ -138,6 +138,7 @@ def local(settings: LocalSettings) -> Maker:
     """How to make this agent, in any process; the weights are read there. Raises ModelError where there is no such model."""
     place = find_model(settings.model)
     digest = weights_digest(Path(place)) if Path(place).is_dir() else place
+    settings = replace(settings, precision=fastest() if settings.precision == "auto" else settings.precision)
     shown = {key: value for key, value in asdict(settings).items() if key not in ("model", "batch")}
     identity = hashlib.blake2b(orjson.dumps([digest, shown], option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
     name = Path(settings.model).name

@@ -89,7 +89,10 @@ class Sft(BaseModel):
     accumulate: Positive = 1
     """Batches of one step."""
     precision: Literal["auto", "bf16", "mixed", "fp32"] = "auto"
-    """`bf16`: weights in bf16, with an fp32 copy for the optimiser; `mixed`: weights in fp32, products in bf16; `auto`: bf16 on a CPU, else mixed."""
+    """`bf16`: weights in bf16, with an fp32 copy for the optimiser; `mixed`: weights in fp32, products in bf16.
+
+    `auto`: mixed; on a CPU bf16, or fp32 where that is faster.
+    """
     checkpointing: bool = False
     """Whether activations are computed again instead of kept."""
     save_every: Positive = 25

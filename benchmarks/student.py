@@ -1,0 +1,195 @@
+"""What a student learns: SmolLM2-135M before and after training on the train fields, measured on the test fields that it never saw.
+
+    python benchmarks/student.py                      # every run below that is not recorded yet
+    python benchmarks/student.py main                 # the recipe for two cores and 45 minutes
+    python benchmarks/student.py curve-100 curve-300  # the learning curve; its last point is `main`
+    python benchmarks/student.py no-lookups no-distractors no-refusals        # ablations of `curve-300`
+    python benchmarks/student.py full-0 full-1 full-2 # 5,000 trajectories, three seeds: for one GPU
+    python benchmarks/student.py rollouts             # episodes a minute of the student of `main`, batched and one at a time
+
+A run is a recipe in recipes/student, one synthtools command a step, in --out: a run that is killed goes on where it was, and one that is
+done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table before and after. `--tasks` is how
+many held-out tasks the table is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+from measure import RESULTS, machine
+
+from agents.agent import Opening
+from agents.choice import Choice, choose_tasks
+from agents.episode import begin, episode, play_together
+from agents.students.local import LocalSettings, local
+from envs import ToolEnv
+from envs.worlds import as_worlds
+from synthtools.pack import load_pack
+from synthtools.replacing import replacing
+from synthtools.task import Task
+
+RECIPES = Path(__file__).parent.parent / "recipes" / "student"
+RECORD = RESULTS / "student.json"
+BASE = "smollm2"
+CURVE = ("curve-100", "curve-300", "main")
+ABLATIONS = ("no-lookups", "no-distractors", "no-refusals")
+FULL = ("full-0", "full-1", "full-2")
+"""The recipe `full`, by seed."""
+BATCHED, ALONE, ROUNDS = 48, 6, 3
+"""Episodes at once, episodes that are played one at a time, and how often each."""
+POOL = 600
+"""Proven tasks of each domain that trajectories are drawn from."""
+
+
+def synthtools(*arguments: str | Path) -> dict[str, Any]:
+    """One command, and the object that it prints."""
+    command = [str(Path(sys.executable).with_name("synthtools")), *map(str, arguments), "--json"]
+    print("$", " ".join(command), file=sys.stderr, flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = orjson.loads(done.stdout)
+    return found
+
+
+def prepared(out: Path) -> tuple[Path, Path, dict[str, list[str]]]:
+    """The export that students are trained on, the pack that they are measured on, and the fields of each split."""
+    tree = synthtools("catalog")["tree"]
+    fields: dict[str, list[str]] = {"train": [], "test": []}
+    names: dict[str, list[str]] = {"train": [], "test": []}
+    for field in tree:
+        if field["split"] in fields:
+            fields[field["split"]].append(field["field"])
+            names[field["split"]] += [subdomain["name"] for subdomain in field["subdomains"]]
+    pool, run, test = out / "pool", out / "run", out / "test"
+    if not (test / "manifest.json").exists():
+        synthtools("generate", *names["train"], "--out", pool, "--tasks-per-domain", str(POOL))
+        synthtools("generate", *names["test"], "--out", test)
+    if not (run / "export" / "train.jsonl").exists():
+        synthtools("rollout", pool, "--agent", "solution", "--out", run)
+        synthtools("export", run)
+    return run, test, fields
+
+
+def trained(name: str, out: Path, run: Path) -> tuple[dict[str, Any], float | None]:
+    """The student of a recipe, and how long it took where that happened at one go."""
+    recipe, _, seed = name.partition("-") if name in FULL else (name, "", "")
+    folder = out / name
+    whole = not folder.exists()
+    begun = time.monotonic()
+    made = synthtools("train", "sft", RECIPES / f"{recipe}.yaml", "--data", run, "--out", folder, *(["--seed", seed] if seed else []))
+    return made, time.monotonic() - begun if whole else None
+
+
+def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
+    """One object of the record: what was trained, on what, and the table of the test fields before and after."""
+    run, test, fields = prepared(out)
+    made, seconds = trained(name, out, run)
+    card = orjson.loads((out / name / "student.json").read_bytes())
+    table = synthtools(
+        *("evaluate", "--model", out / name, "--before", BASE, "--pack", test),
+        *("--tasks", str(tasks), "--out", out / f"measured-{tasks}"),
+    )
+    after = table["agents"][str(out / name)]
+    return {
+        "model": BASE,
+        "recipe": card["recipe"],
+        "data_hash": card["data"]["digest"],
+        "data": {key: made[key] for key in ("trajectories", "samples", "tokens", "spoken_tokens")},
+        "kinds": card["data"]["kinds"],
+        "seeds": {"training": card["recipe"]["seed"], "pool": 0, "tasks": 0},
+        "fields": {"trained": fields["train"], "held_out": fields["test"]},
+        "loss": made["loss"],
+        "training_seconds": seconds,
+        "tasks": table["tasks"],
+        "tools_shown": table["tools"],
+        "before": table["before"],
+        "after": after,
+        "gained": next(iter(table["gained"].values())),
+        "machine": {**machine(), **{package: version(package) for package in ("torch", "transformers", "trl")}},
+    }
+
+
+def rollouts(out: Path) -> dict[str, Any]:
+    """Episodes a minute of the trained student over the test fields, batched and one at a time in turn."""
+    _, test, _ = prepared(out)
+    pack = load_pack(test)
+    tasks = choose_tasks(pack, Choice(most=BATCHED))
+    worlds = as_worlds(pack)
+    agent: Any = local(LocalSettings(str(out / "main"), batch=BATCHED))({})
+    envs = [ToolEnv(worlds) for _ in tasks]
+    seconds: dict[int, list[float]] = {BATCHED: [], 1: []}
+    for _ in range(ROUNDS):
+        for size, times in seconds.items():
+            chosen = tasks if size > 1 else tasks[:ALONE]
+            begun = time.monotonic()
+            for start in range(0, len(chosen), size):
+                played = [seated(task, env, agent, pack.digest) for task, env in zip(chosen[start : start + size], envs, strict=False)]
+                play_together(agent, played)
+            times.append((time.monotonic() - begun) / len(chosen))
+    batched, alone = (60 / statistics.median(times) for times in seconds.values())
+    return {
+        "model": "main",
+        "batch": BATCHED,
+        "episodes_a_minute_batched": batched,
+        "episodes_a_minute_alone": alone,
+        "ratio": batched / alone,
+        "rounds": ROUNDS,
+        "machine": machine(),
+    }
+
+
+def seated(task: Task, env: ToolEnv, agent: Any, pack: str) -> tuple[Any, Opening]:
+    """An episode that was begun."""
+    observation, opening = begin(task, env, 0)
+    return episode(observation, opening, env, pack=pack, agent=agent.identity, trial=0), opening
+
+
+def record(name: str, found: dict[str, Any]) -> None:
+    """Keep one object beside the others."""
+    RESULTS.mkdir(exist_ok=True)
+    others = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
+    with replacing(RECORD) as file:
+        file.write(orjson.dumps({**others, name: found}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def main() -> None:
+    """Make the runs that were asked for, or all that are not recorded; those for a GPU are made where they are named."""
+    parser = argparse.ArgumentParser(description="What a student learns.")
+    parser.add_argument("runs", nargs="*", help=f"{', '.join((*CURVE, *ABLATIONS, *FULL))}, rollouts")
+    parser.add_argument("--out", type=Path, default=Path("runs/student"), help="where packs, students and measurements are kept")
+    parser.add_argument("--tasks", type=int, default=400, help="held-out tasks that each table is over")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    known = (*CURVE, *ABLATIONS, *FULL, "rollouts")
+    strangers = [name for name in options.runs if name not in known]
+    if strangers:
+        parser.error(f"{strangers[0]}: no such run; there are {', '.join(known)}")
+    there = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
+    for name in options.runs or [name for name in (*CURVE, *ABLATIONS, "rollouts") if name not in there]:
+        found = rollouts(options.out) if name == "rollouts" else measured(name, options.out, options.tasks)
+        record(name, found)
+        print(orjson.dumps(found).decode() if options.json else f"{name}: {summary(found)}", flush=True)
+
+
+def summary(found: dict[str, Any]) -> str:
+    """One line for people."""
+    if "after" not in found:
+        return f"{found['episodes_a_minute_batched']:.1f} episodes a minute batched, {found['episodes_a_minute_alone']:.1f} alone"
+    shown = ("right_tool", "exact_call", "irrelevance", "episode_success")
+    sides = (found["before"], found["after"])
+    return ", ".join(f"{key} {' -> '.join(_percent(side[key]) for side in sides)}" for key in shown)
+
+
+def _percent(estimate: dict[str, Any]) -> str:
+    return f"{100 * estimate['mean']:.1f} %"
+
+
+if __name__ == "__main__":
+    main()
