@@ -16,7 +16,7 @@ from synthtools.goal import Outcome
 from synthtools.task import Task
 from synthtools.tool import ToolCall
 
-SCRIPTED = ("solution", "random", "finish", "refuse", "impossible", "echo")
+SCRIPTED = ("solution", "random", "finish", "refuse", "impossible", "echo", "rule")
 """The agents that need no model, in the order of summaries."""
 
 
@@ -158,6 +158,10 @@ def _make_scripted(name: str, tasks: Mapping[str, Task]) -> Agent:
             from agents.teacher import SolutionAgent  # which is an agent, and so imports this module
 
             return SolutionAgent(tasks)
+        case "rule":
+            from agents.rule import RuleAgent  # which is an agent too
+
+            return RuleAgent()
         case "random":
             return RandomAgent()
         case "refuse":
