@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import orjson
@@ -69,6 +69,14 @@ class Agent(Protocol):
 
 Maker = Callable[[Mapping[str, Task]], Agent]
 """Makes an agent, given all tasks by id (which only the solution's replay may look into); it must pickle."""
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """An agent that holds something outside this process."""
+
+    def close(self) -> None:
+        """Let go of it; a later episode takes it up again."""
 
 
 class OutOfBudget(Exception):

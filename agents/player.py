@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.agent import Agent, Maker, OutOfBudget
+from agents.agent import Agent, Closable, Maker, OutOfBudget
 from agents.budget import NOTHING, Funds, Spender, Spent
 from agents.episode import Crowd, begin, episode, play, play_together, seed_of
 from agents.run import Failure, Key, Row, RunError
@@ -91,6 +91,12 @@ class Player:
             names = [agent.identity for agent in self.agents]
             double = next(name for name in names if names.count(name) > 1)
             raise RunError(f"the agent {double} is given more than once; give it once, and `trials` for more episodes of it")
+
+    def close(self) -> None:
+        """Let go of what agents hold outside this process."""
+        for agent in self.agents:
+            if isinstance(agent, Closable):
+                agent.close()
 
     def fund(self, funds: Funds) -> None:
         """Tell the agents what they may spend."""

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*"
-_DAYS = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)|\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}\b|\b{_MONTH} (\d{{1,2}})(?:st|nd|rd|th)?\b", re.IGNORECASE)
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_DAYS = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)|\b{_DAY}(?: of)? {_MONTH}\b|\b{_MONTH} {_DAY}\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.,-])[£€$]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w-]|\.\d)")
 _QUOTED = re.compile(r"[\"“]([^\"”]+)[\"”]")
 _CAPITALS = re.compile(r"(?<![\w-])[A-Z][\w’'.&-]*(?: (?:of |and |the |de |van )?[A-Z][\w’'.&-]*)*")
 _COUNTED = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_IDLE = frozenset("a an and are as at be by can do for from has have i if in is it its me my no not of on or our that the their them they this to up us we with you your".split())
+_IDLE = frozenset(
+    "a an and are as at be by can do for from has have i if in is it its me my no not of on or our that the their them they this to up us we with "
+    "you your".split()
+)
 _ENDINGS = ("ings", "ing", "ies", "ied", "ed", "es", "s", "e")
 
 

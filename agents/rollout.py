@@ -42,13 +42,23 @@ def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | Non
     `held`: the folder's lock, where the caller has it (see `agents.run.claim`).
     """
     player = Player(plan)
+    try:
+        return _played(plan, player, out, workers, progress or _untold, held)
+    finally:
+        player.close()
+
+
+def _untold(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def _played(plan: Plan, player: Player, out: Path, workers: int, progress: Progress, held: IO[bytes] | None) -> Summary:
     with Run(out, player.settings(), {agent.identity: agent.name for agent in player.agents}, held) as run:
         stored = run.stored()
         jobs = player.jobs(stored, workers)
         total = sum(len(job) for job in jobs)
         done = added = skipped = unbegun = 0
-        if progress is not None:
-            progress(0, total)
+        progress(0, total)
         crew = min(workers, len(jobs))
         funds = Funds(run.spent(), max(1, crew))
         player.fund(funds)
@@ -57,8 +67,7 @@ def rollout(plan: Plan, out: Path, *, workers: int = 1, progress: Progress | Non
             run.add(batch.rows, batch.failures)
             done, added = done + len(batch), added + len(batch.rows)
             skipped, unbegun = skipped + batch.skipped, unbegun + batch.unbegun
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
         return Summary(len(stored), added, run.lost(), skipped, unbegun)
 
 
@@ -150,6 +159,7 @@ def _lost(player: Player, worker: Worker) -> Batch:
 def serve(plan: Plan, funds: Funds, pipe: Connection) -> None:
     """A worker's life: take jobs from the pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     player = Player(plan)
     player.fund(funds)
     try:
@@ -158,3 +168,10 @@ def serve(plan: Plan, funds: Funds, pipe: Connection) -> None:
                 pipe.send(batch)
     except (EOFError, BrokenPipeError):
         return
+    finally:
+        player.close()
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    """End as programs do, so that what agents hold is let go."""
+    raise SystemExit(0)

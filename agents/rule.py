@@ -63,6 +63,12 @@ class _Rules:
         self.said = read(self.opening.request, self.opening.briefing)
 
     def act(self) -> Acting:
+        """What there is to do; asked for more, it ends once again."""
+        yield from self._job()
+        while True:
+            yield finish_call()
+
+    def _job(self) -> Acting:
         """Pick, fill, call, finish."""
         tool = max(self.tools, key=lambda tool: (self._fitness(tool), tool["name"]), default=None)
         self.taken = set()
@@ -86,7 +92,7 @@ class _Rules:
     def _likeness(self, tool: Mapping[str, Any]) -> float:
         """Words in common: those of the name count for more, the more of the name they are; a mere search gives way to what acts."""
         name, about = words_of(tool["name"]), words_of(tool["description"])
-        shared = 3 * len(name & self.said.words) / max(1, len(name)) + len(about & self.said.words) / max(4, len(about)) ** 0.5
+        shared: float = 3 * len(name & self.said.words) / max(1, len(name)) + len(about & self.said.words) / max(4, len(about)) ** 0.5
         return shared if tool["parameters"]["required"] else 0.6 * shared
 
     def _filled(self, tool: Mapping[str, Any]) -> Generator[ToolCall, str, dict[str, Any] | None]:

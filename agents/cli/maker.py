@@ -1,9 +1,12 @@
-"""Which agent `--agent` means: a scripted one, a chat model's settings file, or a maker of one's own."""
+"""Which agent `--agent` means: a scripted one, a model's or command's settings file, a command line, or a maker of one's own."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import shlex
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -14,6 +17,7 @@ from agents.budget import Budget
 from agents.chat import PROMPT, Endpoint, Sampling, chat
 from agents.cli.output import BadInput
 from agents.cli.train import refuse_without_packages
+from agents.command import SECONDS, command_agent
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 Share = Annotated[float, Field(gt=0, le=1)]
 Price = Annotated[float, Field(ge=0)]
 Settings = TypeVar("Settings", bound=BaseModel)
+CMD = "cmd:"
+"""What a command line is given after."""
 
 
 class ChatFile(BaseModel):
@@ -58,6 +64,23 @@ class ChatFile(BaseModel):
         )
 
 
+class CommandFile(BaseModel):
+    """The settings of an agent that is a command of its own, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: str
+    """As after `cmd:`."""
+    seconds: Annotated[float, Field(gt=0)] = SECONDS
+    """For one answer."""
+    budget_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of the tokens that it says it has taken, in the whole rollout."""
+
+    def maker(self) -> Maker:
+        """The agent's maker."""
+        return command_agent(self.command, self.seconds, Budget(self.budget_tokens))
+
+
 class LocalFile(BaseModel):
     """The settings of a model on this machine, as a YAML file holds them."""
 
@@ -80,6 +103,24 @@ class LocalFile(BaseModel):
         return local(LocalSettings(settings.pop("local"), **settings))
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a command line lets agents spend, in place of what their settings say."""
+
+    tokens: int | None = None
+    money: float | None = None
+
+    def on(self, settings: ChatFile | CommandFile, spec: str) -> dict[str, Any]:
+        """The keys of settings that these bounds are; BadInput where money cannot be counted."""
+        if self.money is not None and not (isinstance(settings, ChatFile) and settings.prompt_price + settings.completion_price):
+            raise BadInput(f"--budget-money: {spec} has no prices, so money cannot be counted; give `prompt_price` and `completion_price` there")
+        given = {"budget_tokens": self.tokens, "budget_money": self.money}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+UNBOUND = Bounds()
+
+
 def is_local(spec: str) -> bool:
     """Whether a value of `--agent` means a model on this machine, of which one process is enough."""
     if spec.endswith((".yaml", ".yml")):
@@ -87,20 +128,35 @@ def is_local(spec: str) -> bool:
     return spec == "smollm2" or (Path(spec) / "config.json").is_file() or (Path(spec) / "adapter_config.json").is_file()
 
 
-def make_maker(spec: str) -> Maker:
-    """The maker that a value of `--agent` means."""
+def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
+    """The maker that a value of `--agent` means; agents that spend nothing are not bound."""
     if spec in SCRIPTED:
         return scripted(spec)
+    if spec.startswith(CMD):
+        return _command(CommandFile(command=spec.removeprefix(CMD)), spec, bounds)
     if is_local(spec):
         refuse_without_packages()
         return _settings_file(Path(spec), LocalFile).maker() if spec.endswith((".yaml", ".yml")) else local(LocalSettings(spec))
     if spec.endswith((".yaml", ".yml")):
+        if "command" in _settings(Path(spec)):
+            return _command(_settings_file(Path(spec), CommandFile), spec, bounds)
         settings = _settings_file(Path(spec), ChatFile)
         refuse_unusable(Path(spec), settings)
-        return settings.maker()
+        return settings.model_copy(update=bounds.on(settings, spec)).maker()
     if ":" in spec:
         return _own(*spec.split(":", 1))
-    raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, a model's settings (.yaml), a model's folder, or module:maker")
+    raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, {CMD}COMMAND, a model's settings (.yaml) or folder, or module:maker")
+
+
+def _command(settings: CommandFile, spec: str, bounds: Bounds) -> Maker:
+    """The maker of a command; BadInput where there is no such program."""
+    try:
+        words = shlex.split(settings.command)
+    except ValueError as error:
+        raise BadInput(f"--agent {spec}: is no command line ({error})") from None
+    if not words or shutil.which(words[0]) is None:
+        raise BadInput(f"--agent {spec}: no program {words[0] if words else ''!r} here; give a command line, as in {CMD}python my_agent.py")
+    return settings.model_copy(update=bounds.on(settings, spec)).maker()
 
 
 def refuse_unusable(path: Path, settings: ChatFile) -> None:
@@ -123,7 +179,7 @@ def _settings(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: is not YAML: {error}") from None
     if not isinstance(data, dict):
-        raise BadInput(f"{path}:1: a model's settings are a mapping that starts with `model:`, or with `local:` for one on this machine")
+        raise BadInput(f"{path}:1: settings are a mapping that starts with `model:`, with `local:` for a model on this machine, or with `command:`")
     return data
 
 

@@ -36,7 +36,7 @@ def run(
     backend: Backend = None,
     as_json: Json = False,
 ) -> None:
-    """Generate tasks from the catalogue, audit its tools quickly, roll out six agents, validate, export, and sum up.
+    """Generate tasks from the catalogue, audit its tools quickly, roll out seven agents, validate, export, and sum up.
 
     Killed at any moment, the same command goes on where it was.
     """
