@@ -25,7 +25,8 @@ def main() -> None:
             episode = turns(message)
         else:
             seen.extend(message["observations"])
-        print(json.dumps(next(episode, finish("impossible"))), flush=True)
+        sys.stdout.write(json.dumps(next(episode, finish("impossible"))) + "\n")
+        sys.stdout.flush()
 
 
 seen: list[str] = []

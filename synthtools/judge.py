@@ -237,13 +237,21 @@ def potential(goal: Goal, changes: Changes, domain: Domain) -> float:
 def _nearness(expected: Changes, actual: Changes, domain: Domain) -> float:
     if not expected:
         return 0.0 if actual else 1.0
+    missing, extra = residue(expected, actual, domain)
+    return max(0.0, (len(expected) - len(missing) - len(extra)) / len(expected))
+
+
+def residue(expected: Changes, actual: Changes, domain: Domain) -> tuple[Changes, Changes]:
+    """What is on one side and has no like on the other: of the expected changes, and of the actual ones. Which inserted row is meant is left open."""
     inserts = {(c.table, c.key): c for c in expected if c.op == "insert"}
     ours = {(c.table, c.key): c for c in actual if c.op == "insert"}
-    left = [_content(change, ours, domain) for change in actual]
-    hits = 0
+    left = [(_content(change, ours, domain), change) for change in actual]
+    missing = []
     for want in expected:
         content = _content(want, inserts, domain)
-        if content in left:
-            left.remove(content)
-            hits += 1
-    return max(0.0, (hits - len(left)) / len(expected))
+        place = next((number for number, (other, _) in enumerate(left) if other == content), None)
+        if place is None:
+            missing.append(want)
+        else:
+            del left[place]
+    return tuple(missing), tuple(change for _, change in left)

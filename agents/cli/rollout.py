@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 """The file that makes a folder a pack."""
-AGENT = typer.Option(
-    "--agent",
-    help="solution, random, finish, refuse, impossible, echo, rule; a model's settings (.yaml) or folder; cmd:COMMAND; or module:maker. May be repeated.",
-)
+Agents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agent",
+        help="solution, random, finish, refuse, impossible, echo, rule; settings (.yaml) or a model's folder; cmd:COMMAND; module:maker. May be repeated.",
+    ),
+]
 PackFolder = Annotated[Path, typer.Argument(help="The folder that `synthtools generate` wrote, or the `pack` folder of a run.")]
 
 
 def rollout(
     pack: PackFolder,
     out: Out,
-    agent: Annotated[
-        list[str] | None,
-        AGENT,
-    ] = None,
+    agent: Agents = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
     seed: Seed = 0,
     workers: Workers = 0,
