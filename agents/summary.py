@@ -44,7 +44,7 @@ FROM trajectory
 
 def results(run: Stored) -> Results:
     """Count over the run's database."""
-    names = _names(run.agents)
+    names = names_of(run.agents)
     agents: dict[str, Counts] = {}
     kinds: dict[str, dict[str, Counts]] = {}
     for identity, kind, won, episodes in run.table(
@@ -75,7 +75,7 @@ def results(run: Stored) -> Results:
     )
 
 
-def _names(agents: Mapping[str, str]) -> dict[str, str]:
+def names_of(agents: Mapping[str, str]) -> dict[str, str]:
     """Identity → the agent's name, or its identity where two agents share a name."""
     names = list(agents.values())
     return {identity: name if names.count(name) == 1 else identity for identity, name in agents.items()}

@@ -9,12 +9,12 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, catalog, evaluate, export, generate, image, rollout, run, student, tasks, train, validate
+from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, rollout, run, student, suite, tasks, train, validate
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
 _INTERRUPTED = 130
-_RESUMED = ("run", "rollout", "train")
+_RESUMED = ("run", "rollout", "bench", "train")
 """The commands that go on where they were."""
 _DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EBUSY}
@@ -38,6 +38,8 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "rollout": rollout.rollout,
     "validate": validate.validate,
     "export": export.export,
+    "bench": bench.bench,
+    "regrade": regrade.regrade,
     "evaluate": evaluate.evaluate,
 }
 
@@ -59,6 +61,7 @@ def _options(
 
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(suite.suite, name="suite")
 app.add_typer(image.image, name="image")
 app.add_typer(train.train, name="train")
 app.add_typer(student.student, name="student")
@@ -113,6 +116,7 @@ def _disk_errors() -> tuple[type[Exception], ...]:
 
 def _user_errors() -> tuple[type[Exception], ...]:
     """What a person mends; looked up only when something was raised, so that `--help` stays fast."""
+    from agents.bench.suite import SuiteError
     from agents.choice import ChoiceError
     from agents.evaluation.evaluate import EvaluationError
     from agents.lock import Locked
@@ -144,6 +148,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         PackError,
         RecipeError,
         RunError,
+        SuiteError,
         ToolkitError,
         ToolNameError,
         UnknownDomain,

@@ -36,7 +36,7 @@ Agents = Annotated[
     list[str] | None,
     typer.Option(
         "--agent",
-        help="solution, random, finish, refuse, impossible, echo, rule; settings (.yaml) or a model's folder; cmd:COMMAND; module:maker. May be repeated.",
+        help="solution, random, finish, refuse, impossible, echo, rule; settings (.yaml), a model's folder, cmd:COMMAND, module:maker. Repeat it.",
     ),
 ]
 PackFolder = Annotated[Path, typer.Argument(help="The folder that `synthtools generate` wrote, or the `pack` folder of a run.")]

@@ -1,0 +1,140 @@
+"""`synthtools bench`: agents at a suite of held-out tasks, graded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from agents.cli.grade import print_grade
+from agents.cli.output import (
+    Backend,
+    BadInput,
+    Json,
+    Seed,
+    Trust,
+    Workers,
+    make_folder,
+    print_json,
+    print_line,
+    print_table,
+    progress,
+    worker_count,
+)
+from agents.cli.regrade import grade
+from agents.cli.rollout import Agents, complain, find_pack, roll
+
+if TYPE_CHECKING:
+    from agents.bench.suite import Suite
+    from synthtools.pack import Pack
+
+BASELINES = ("solution", "random", "finish", "rule")
+"""The agents of a bench that names none."""
+SuiteName = Annotated[str, typer.Option("--suite", help="core, hard, smoke; a suite's file (.yaml); or a pack or run folder.")]
+Split = Annotated[Literal["train", "validation", "test", "all"], typer.Option("--split", help="A suite's variant; or which tasks of a pack.")]
+Tokens = Annotated[int | None, typer.Option("--budget-tokens", min=1, help="What each agent may spend in all, in place of its settings.")]
+Money = Annotated[float | None, typer.Option("--budget-money", min=0.0, help="The same in money, for agents whose settings have prices.")]
+
+
+def bench(
+    out: Annotated[Path | None, typer.Option("--out", file_okay=False, help="The folder to write; only --dry-run does without.")] = None,
+    agent: Agents = None,
+    suite: SuiteName = "smoke",
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
+    split: Split = "test",
+    seed: Seed = 0,
+    workers: Workers = 0,
+    backend: Backend = None,
+    budget_tokens: Tokens = None,
+    budget_money: Money = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and run nothing but the references.")] = False,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Let agents work at a suite, and grade them; the same command goes on with a run that was stopped."""
+    from agents.cli.maker import Bounds, is_local, make_maker
+    from agents.rollout import Plan
+    from agents.run import claim
+
+    if out is None and not dry_run:
+        raise BadInput("no --out: give the folder to write, or --dry-run")
+    makers = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}
+    chosen = find_suite(suite, split, workers, trust=trust)
+    if out is None or dry_run:
+        print_estimate(chosen, trials, makers, as_json=as_json)
+        return
+    if not workers and any(map(is_local, makers)):
+        workers = 1
+    make_folder(out)
+    with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
+        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend)
+        summary, _ = roll(plan, out, workers, held)
+    data = grade(out, trust=trust, backend=backend)
+    if as_json:
+        print_json(data)
+    else:
+        print_grade(data)
+    complain(summary, out)
+
+
+def find_suite(name: str, split: str, workers: int, *, trust: bool = False) -> Suite:
+    """The suite of this name or file, with progress where it has to be made; or the tasks of a pack."""
+    from agents.bench.suite import load_suite, suites
+
+    if name in suites() or name.endswith((".yaml", ".yml")):
+        with progress("suite") as update:
+            return load_suite(name, split, workers=worker_count(workers), progress=update)
+    if not Path(name).is_dir():
+        raise BadInput(f"--suite {name}: no such suite or folder; there are {', '.join(suites())}, or give a file (.yaml), a pack or a run")
+    return suite_of(Path(name), split, trust=trust)
+
+
+def suite_of(folder: Path, split: str, *, trust: bool) -> Suite:
+    """A pack's tasks of one split, as a suite without a version."""
+    from agents.bench.label import Label, tasks_digest
+    from agents.bench.suite import Suite
+    from agents.choice import Choice, choose_tasks
+    from synthtools.pack import load_pack
+
+    pack = load_pack(find_pack(folder), trust=trust)
+    tasks = tuple(choose_tasks(pack, Choice(split)))
+    domains = {name: domain for name, domain in pack.domains.items() if any(task.domain == name for task in tasks)}
+    return Suite(Label(folder.resolve().name, 0, tasks_digest(tasks), split), pack.seed, domains, tasks)
+
+
+def kept_pack(folder: Path, suite: Suite, *, trust: bool) -> Pack:
+    """The run's own pack of the suite's tasks, written whole where it is not there yet."""
+    from synthtools.pack import load_pack, save_pack
+    from synthtools.replacing import new_part
+
+    if not folder.is_dir():
+        part = new_part(folder)
+        try:
+            save_pack(part, suite.domains, suite.tasks, dropped={}, seed=suite.seed)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return load_pack(folder, trust=trust)
+
+
+def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], *, as_json: bool) -> None:
+    """What the bench would take of each agent."""
+    from agents.agent import SCRIPTED
+    from agents.bench.estimate import CHARACTERS, estimate, work_of
+    from envs.worlds import worlds_of
+
+    work = work_of(suite.tasks, worlds_of(suite.tasks, suite.domains))
+    taken = estimate(work, trials, makers, frozenset(SCRIPTED))
+    rule = f"the reference's calls, one a turn, each with all that came before; {CHARACTERS} characters a token"
+    if as_json:
+        print_json({"suite": {**suite.label.settings(), "tasks": len(suite.tasks)}, "trials": trials, "agents": taken, "rule": rule})
+        return
+    columns = ("agent", "episodes", "calls", "prompt tokens", "completion tokens", "money")
+    rows = [[name, *("-" if value is None else value for value in one.values())] for name, one in taken.items()]
+    print_table(f"{suite.label.name}: what it would take", columns, rows)
+    print_line(f"Estimated by {rule}.")
+
+
