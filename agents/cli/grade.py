@@ -19,9 +19,7 @@ def print_grade(data: Mapping[str, Any]) -> None:
     _rows(agents, "Success", "", _success_rows(agents, data["trials"]))
     _rows(agents, "How they went about it", "", _manner_rows(agents))
     for key in ("field", "kind", "difficulty"):
-        groups = dict.fromkeys(group for grade in agents.values() for group in grade[f"by_{key}"])
-        ordered = sorted(groups, key=lambda group: (int(group) if group.isdigit() else 0, group))
-        _rows(agents, f"Success by {key}", key, [(group, [_percent(grade[f"by_{key}"].get(group, {}).get("mean")) for grade in agents.values()]) for group in ordered])
+        _rows(agents, f"Success by {key}", key, _group_rows(agents, f"by_{key}"))
     causes = dict.fromkeys(code for grade in agents.values() for code in grade["causes"])
     if causes:
         rows = [(code.replace("_", " "), [grade["causes"].get(code, 0) for grade in agents.values()]) for code in causes]
@@ -46,6 +44,12 @@ def _success_rows(agents: Mapping[str, Grade], trials: int) -> list[tuple[str, l
     rows.append(("episodes", [grade["success"]["n"] for grade in grades]))
     rows.append(("unscored", [grade["unscored"] for grade in grades]))
     return rows
+
+
+def _group_rows(agents: Mapping[str, Grade], key: str) -> list[tuple[str, list[object]]]:
+    groups = {group for grade in agents.values() for group in grade[key]}
+    ordered = sorted(groups, key=lambda group: (int(group) if group.isdigit() else 0, group))
+    return [(group, [_percent(grade[key].get(group, {}).get("mean")) for grade in agents.values()]) for group in ordered]
 
 
 def _manner_rows(agents: Mapping[str, Grade]) -> list[tuple[str, list[object]]]:
