@@ -103,8 +103,8 @@ class Graded:
 
 def graded(folder: Path, *, trust: bool = False, backend: BackendName | None = None, progress: Progress | None = None) -> Graded:
     """Grade the run of a folder. Nothing is asked of agents; what a record says counts only where carrying it out gives the same."""
-    pack = load_pack(folder / "pack", trust=trust)
     with Stored(folder) as run:
+        pack = load_pack(folder / "pack", trust=trust)
         named = names_of(run.agents)
         names = {identity: named[identity] for identity in run.settings["agents"]}
         episodes = list(_episodes(run, pack, names, (backend, progress)))

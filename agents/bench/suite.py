@@ -128,7 +128,7 @@ def read_suite(path: Path) -> Definition:
     for split, variant in found.splits.items():
         strangers = [name for name in variant.domains if name not in catalog() or catalog()[name].split != split]
         if split not in SPLITS or strangers:
-            wrong = f"{strangers[0]} is no domain of the {split} split" if strangers else f"there is no split {split!r}"
+            wrong = f"{strangers[0]} is no domain of the {split} split" if split in SPLITS else f"there is no split {split!r}"
             raise SuiteError(f"{path}: splits.{split}: {wrong}; `synthtools catalog` lists them")
     return found
 
