@@ -7,6 +7,7 @@ To either it answers with one line:
   {"calls": [{"name": text, "arguments": object}, …], "text": text, "tokens": number}
 Calls are made in order, and their results are the next observations. `text` and `tokens` may be left out; text without calls is said to the user
 where there is one, and ends the episode with that answer elsewhere. An episode ends with a call of `finish`; the next line is the next `begin`.
+Nothing else may be written to stdout; stderr is for anything.
 A line that is no answer is the agent's mistake: it counts as a call of a tool that there is not. A process that is gone, or silent for too long,
 is none: the episode is lost, not scored, and the next one has a new process. One that ends between episodes is begun again.
 """

@@ -11,7 +11,9 @@ import pytest
 
 from agents.agent import scripted
 from agents.bench.causes import CAUSES, Cause, cause_of
-from agents.bench.evidence import Evidence, Examiner
+from agents.bench.evidence import Evidence, Examiner, Made
+from agents.bench.invented import collateral, invented_arguments, invented_tools
+from agents.bench.visible import shown_before, shows
 from agents.episode import play
 from agents.trajectory import Trajectory
 from envs import ToolEnv
@@ -19,6 +21,7 @@ from following import Act, Plan, altered, call, plan_of, played, unended
 from packs import small_pack
 from synthtools.pack import load_pack
 from synthtools.task import Ref, SolutionStep, Task
+from synthtools.tool import ToolResult
 
 PACK = load_pack(small_pack())
 ENV = ToolEnv(PACK)
@@ -313,3 +316,27 @@ def test_a_value_that_was_never_seen_says_what_would_have_shown_it() -> None:
     name, value = next((name, value) for name, value in task.solution[number].arguments.items() if isinstance(value, Ref))
     blind = tuple(act for act in changed(task, number, **{name: "X-1"}) if act.label >= number)
     assert f"it was never seen, and {task.solution[value.step].name} shows it" in caused(task, blind).detail
+
+
+def test_what_a_user_said_was_seen_and_what_nobody_said_is_made_up() -> None:
+    """A word of a reply counts; a part of one does not. Ids that stand nowhere are counted, those in the request or a result are not."""
+    reply = Made(0, "respond", {"text": "Which?"}, ToolResult('{"reply":"It is S-00031, for 7 nights."}'))
+    assert [shows(reply, value) for value in ("S-00031", 7, "S-0003", 31)] == [True, True, False, False]
+    assert shown_before((reply,), 1) >= {"S-00031", "7"}
+    task = first("single")
+    name = next(iter(PACK.domains[task.domain].tools[task.solution[0].name].refers))
+    right, wrong = plan_of(task.solution), changed(task, 0, **{name: "S-99998"})
+    spoiled = (call(task.solution[0].name, colour="red"), *right)
+    assert [invented_arguments(evidence(played(task, plan, ENV), task)) for plan in (right, wrong, spoiled)] == [0, 1, 1]
+    assert invented_tools(evidence(played(task, (call("summon"), *right), ENV), task)) == 1
+
+
+def test_rows_beside_the_goal_are_counted() -> None:
+    """A row that nothing asks for is one; what the goal changes is none, however it is changed."""
+    task = first("several", changes=2)
+    one = writes(task)[0]
+    assert collateral(evidence(played(task, ended(plan_of(task.solution[: one + 1]), "done"), ENV), task)) == 0
+    other = first("single")
+    question = replace(next(asked for asked in tasks("question") if asked.domain == other.domain), start=other.start)
+    found = evidence(played(question, (*plan_of(other.solution[:1]), call("finish", outcome="done")), ENV), question)
+    assert collateral(found) == len(found.changes) > 0

@@ -161,10 +161,19 @@ def test_a_process_that_is_gone_or_silent_is_no_answer(code: str, words: str, tm
 
 
 def test_a_process_that_takes_one_episode_each_is_begun_again(tmp_path: Path) -> None:
-    """Ending between episodes is no failure; what it wrote after its last turn is nobody's answer."""
-    code = HEAD + "sys.stdin.readline(); say(**done); print('bye', flush=True)"
+    """Ending between episodes is no failure, whenever it is noticed."""
+    code = HEAD + "sys.stdin.readline(); say(**done)"
     made = agent(tmp_path / "a.py", code)
     assert [episode(made, number).ending is not None for number in range(3)] == [True] * 3
+
+
+def test_what_was_written_before_an_episode_is_not_its_answer(tmp_path: Path) -> None:
+    """Lines that a process said too much do not shift the turns of the next episode."""
+    code = HEAD + "for line in sys.stdin: print('noise\\nnoise\\n' * 3 + json.dumps(done) if 'observe' in line else 'noise', flush=True)"
+    made = agent(tmp_path / "a.py", code)
+    one, two = episode(made), episode(made)
+    assert [step.result for step in one.steps[:2]] == [step.result for step in two.steps[:2]]
+    assert one.ending == two.ending
 
 
 def test_long_lines_go_both_ways(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from agents.bench.evidence import Evidence, Made
+from envs.users import RESPOND
 from synthtools.task import STATED, refs
 
 
@@ -38,16 +39,23 @@ def how_said(value: Any, evidence: Evidence) -> str | None:
     if said == STATED:
         return ""
     for text in (said, str(value)):
-        if text and re.search(rf"(?<![\w.]){re.escape(text)}(?!\w)", request, re.IGNORECASE):
+        if text and _stands(text, request):
             return text
     return None
+
+
+def _stands(text: str, words: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(text)}(?!\w)", words, re.IGNORECASE) is not None
 
 
 def shows(made: Made, value: Any) -> bool:
     """Whether a call's result holds a value: all of a list."""
     if isinstance(value, list | tuple):
         return bool(value) and all(shows(made, entry) for entry in value)
-    return any(same_scalar(value, cell) for cell in scalars(orjson.loads(made.result.content)))
+    cells = scalars(orjson.loads(made.result.content))
+    if made.name == RESPOND.name:
+        return any(_stands(str(value), str(cell)) for cell in cells)
+    return any(same_scalar(value, cell) for cell in cells)
 
 
 def same_scalar(one: Any, other: Any) -> bool:
@@ -79,5 +87,9 @@ def scalars(value: Any) -> Iterator[Any]:
 
 
 def shown_before(calls: Sequence[Made], number: int) -> set[str]:
-    """Every cell of the results before a call, as text in capitals."""
-    return {str(cell).upper() for made in calls[:number] for cell in scalars(orjson.loads(made.result.content))}
+    """Every cell of the results before a call, and every word of what the user said, as text in capitals."""
+    shown = set()
+    for made in calls[:number]:
+        cells = [str(cell).upper() for cell in scalars(orjson.loads(made.result.content))]
+        shown |= {word for cell in cells for word in re.findall(r"[\w#/-]+", cell)} if made.name == RESPOND.name else set(cells)
+    return shown
