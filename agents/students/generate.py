@@ -81,12 +81,9 @@ class Generator:
 
     def _shorten(self, surplus: int) -> bool:
         """Forget what was generated, which comes back as it is written down; False where the model's cache cannot."""
-        if surplus <= 0:
-            return True
-        if can_crop(self._cache):
+        if surplus > 0 and can_crop(self._cache):
             self._cache.crop(-surplus)
-            return True
-        return False
+        return surplus <= 0 or can_crop(self._cache)
 
     def _until_stop(self, row: list[int]) -> list[int]:
         return row[: row.index(self.stop)] if self.stop in row else row
