@@ -22,7 +22,7 @@ PACK = load_pack(small_pack())
 WORLDS = as_worlds(PACK)
 
 
-@pytest.fixture()
+@pytest.fixture
 def episodes() -> Iterator[Episodes]:
     """A server's worth of them, closed afterwards."""
     made = Episodes(WORLDS, most=64)
@@ -127,7 +127,7 @@ def test_a_fault_of_ours_is_raised_and_never_scored(episodes: Episodes, monkeypa
 
 def test_a_task_that_is_not_here_begins_nothing(episodes: Episodes) -> None:
     """And is named."""
-    with pytest.raises(ValueError, match="there is no task 'marina_berths/none'"):
+    with pytest.raises(NoEpisode, match="There is no task 'marina_berths/none' here."):
         episodes.begin("marina_berths/none")
     assert len(episodes) == 0
 

@@ -21,6 +21,7 @@ from envs.worlds import Worlds, as_worlds
 from synthtools.backends import BackendName
 from synthtools.pack import Pack
 from synthtools.seed import derive
+from synthtools.task import Task
 from synthtools.tool import ToolCall
 
 MOST = 2048
@@ -28,7 +29,7 @@ MOST = 2048
 
 
 class NoEpisode(LookupError):
-    """A token that leads to no episode; the message says why, and what to do."""
+    """A token or a task that leads to no episode; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +169,14 @@ class Episodes:
         return len(self._live)
 
     def begin(self, task: str | None = None, seed: int | None = None) -> Episode:
-        """A new episode of this task, or of the one that the seed draws. Raises ValueError for a task that is not here."""
+        """A new episode of this task, or of the one that the seed draws. Raises NoEpisode for a task that is not here."""
         with self._beginning:
+            options = None if task is None else {"task": self._task(task)}
             number, self.begun = self.begun, self.begun + 1
             env = ToolEnv(self.worlds, max_steps=self.max_steps, backend=self.backend)
             drawn = derive(self.seed, "episode", number) >> 11 if seed is None else seed
             try:
-                opening, _ = env.reset(seed=drawn, options=None if task is None else {"task": task})
+                opening, _ = env.reset(seed=drawn, options=options)
             except BaseException:
                 env.close()
                 raise
@@ -209,6 +211,12 @@ class Episodes:
         for episode in episodes:
             with suppress(NoEpisode):  # one that was lost to a fault holds nothing
                 episode.end("The server has ended.")
+
+    def _task(self, task: str) -> Task:
+        try:
+            return self.worlds.find(task)
+        except ValueError as error:
+            raise NoEpisode(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
 
     def _make_room(self) -> None:
         """Let go of those unused for longest; one in which a call is being made is not unused."""
