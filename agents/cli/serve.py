@@ -54,20 +54,21 @@ def serve(
     _need("openenv" if openenv else "mcp")
     key = _key(key_variable, mcp)
     worlds = _worlds(pack, trust=trust)
-    if openenv:
-        from envs.adapters.openenv import Settings, openenv_app
-
-        _serve_web(openenv_app(Settings(worlds, seed, max_steps, backend), most=episodes), "OpenEnv", (host, port), as_json=as_json)
-        return
     from envs.adapters.episodes import Episodes
 
     held = Episodes(worlds, most=episodes, seed=seed, max_steps=max_steps, backend=backend)
     if mcp == "stdio":
         _serve_stdio(held, task, seed)
-        return
-    from envs.adapters.mcp_http import http_app
+    elif mcp == "http":
+        from envs.adapters.mcp_http import http_app
 
-    _serve_web(http_app(held, host=host, key=key), "MCP", (host, port), path="/mcp", as_json=as_json)
+        _serve_web(http_app(held, host=host, key=key), "MCP", (host, port), path="/mcp", as_json=as_json)
+    else:
+        from envs.adapters.openenv import openenv_app
+
+        _serve_web(openenv_app(held), "OpenEnv", (host, port), as_json=as_json)
+    held.close()
+    _say(f"ended after {counted(held.begun, 'episode')}")
 
 
 def _serve_stdio(episodes: Episodes, task: str | None, seed: int) -> None:
@@ -83,8 +84,6 @@ def _serve_stdio(episodes: Episodes, task: str | None, seed: int) -> None:
         raise BadInput(f"--task: {error}") from None
     _say("serving MCP over stdin and stdout, to one client")
     anyio.run(serve_stdio, sitting.server())
-    episodes.close()
-    _say(f"ended after {counted(episodes.begun, 'episode')}")
 
 
 def _serve_web(app: Any, protocol: str, place: tuple[str, int], *, path: str = "", as_json: bool) -> None:
@@ -101,7 +100,6 @@ def _serve_web(app: Any, protocol: str, place: tuple[str, int], *, path: str = "
             print_json({"protocol": protocol.lower(), "url": url + path, "host": host, "port": listener.getsockname()[1]})
             sys.stdout.flush()
         ended.wait()
-        _say("ending")
 
 
 def _worlds(pack: Path, *, trust: bool) -> Worlds:

@@ -42,6 +42,8 @@ class Answer:
     """The code of the agent's mistake."""
     over: bool
     """No further call will do anything."""
+    reward: float = 0.0
+    """Of this call alone; for the harness, and not to be shown to the agent of an episode that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Episode:
                 self._let_go("It was lost to a fault of this server, and is not scored.")
                 raise
             self._earned += float(reward)
-            return Answer(content, info.get("error"), self.over)
+            return Answer(content, info.get("error"), self.over, float(reward))
 
     def account(self) -> Account:
         """What it has come to by now. NoEpisode where it was let go."""
@@ -199,10 +201,17 @@ class Episodes:
 
     def end(self, token: str) -> Account:
         """End an episode, which is given up if it is not over, and say what it came to. Raises NoEpisode."""
-        account = self.find(token).end("It was ended.")
-        with self._lock:
-            self._live.pop(token, None)
-        return account
+        episode = self.find(token)
+        try:
+            return episode.end("It was ended.")
+        finally:
+            with self._lock:
+                self._live.pop(token, None)
+
+    def discard(self, token: str) -> None:
+        """End an episode that nobody wants an account of, if it is there."""
+        with suppress(NoEpisode):
+            self.end(token)
 
     def close(self) -> None:
         """End all of them."""

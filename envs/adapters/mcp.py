@@ -16,7 +16,6 @@ A call that was begun is made whole, in a thread that no cancellation stops; one
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -120,8 +119,7 @@ class Sitting:
         except NoEpisode as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
         left, self.current = self.current, begun
-        with suppress(NoEpisode):  # let go, or lost to a fault
-            await anyio.to_thread.run_sync(self._episodes.end, left.token)
+        await anyio.to_thread.run_sync(self._episodes.discard, left.token)
         await context.session.send_tool_list_changed()
         await self._bus.publish(ToolsListChanged())
 

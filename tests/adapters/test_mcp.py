@@ -330,46 +330,57 @@ def test_a_fault_of_ours_looks_like_no_mistake_of_the_agents() -> None:
     run(work)
 
 
-async def interleaved(url: str, count: int, most: int = 16) -> None:
-    """So many episodes at once, their calls in turn: each comes to what its script says, and to its own number of calls."""
-    chosen = [SCRIPTS[number % len(SCRIPTS)] for number in range(count)]
-    extra = [number % 3 for number in range(count)]
-    room = anyio.CapacityLimiter(most)
+@dataclass
+class Crowd:
+    """Many episodes of one harness at once, some of which make a mistake more than their script."""
 
+    harness: Client
+    count: int
+    tokens: dict[int, str] = field(default_factory=dict)
+    room: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(16))
+
+    def script(self, number: int) -> Script:
+        """What one of them does."""
+        return SCRIPTS[number % len(SCRIPTS)]
+
+    async def all(self, work: Callable[[int], Awaitable[None]]) -> None:
+        """Do it for all of them, sixteen at a time."""
+
+        async def one(number: int) -> None:
+            async with self.room:
+                await work(number)
+
+        async with anyio.create_task_group() as group:
+            for number in range(self.count):
+                group.start_soon(one, number)
+
+    async def begin(self, number: int) -> None:
+        """Begin it."""
+        self.tokens[number] = (await structured(self.harness, "begin_episode", {"task": self.script(number).task}))["episode"]
+
+    async def step(self, place: int, number: int) -> None:
+        """Make one call of its script, if it has so many; the first, up to three times."""
+        for one in self.script(number).heard[place : place + 1]:
+            made = {"episode": self.tokens[number], "name": one.call.name, "arguments": one.call.arguments}
+            for _ in range(1 + number % 3 if place == 0 else 1):
+                assert said(await self.harness.call_tool("call", made)) == heard(one)
+
+    async def end(self, number: int) -> None:
+        """End it: it came to what its script says, after its own number of calls."""
+        account = await structured(self.harness, "end_episode", {"episode": self.tokens[number]})
+        expected = came_to(self.script(number))
+        assert account.items() >= {**expected, "calls": expected["calls"] + number % 3}.items()
+
+
+async def interleaved(url: str, count: int) -> None:
+    """So many episodes at once, all begun before the first call and live until the last."""
     async with Client(f"{url}/mcp") as harness:
-        tokens = [""] * count
-
-        async def begin(number: int) -> None:
-            async with room:
-                tokens[number] = (await structured(harness, "begin_episode", {"task": chosen[number].task}))["episode"]
-
-        async def step(number: int, place: int) -> None:
-            one = chosen[number].heard[place]
-            async with room:
-                made = {"episode": tokens[number], "name": one.call.name, "arguments": one.call.arguments}
-                if place == 0:
-                    for _ in range(extra[number]):
-                        assert said(await harness.call_tool("call", made)) == heard(one)
-                assert said(await harness.call_tool("call", made)) == heard(one)
-
-        async def end(number: int) -> None:
-            async with room:
-                account = await structured(harness, "end_episode", {"episode": tokens[number]})
-            expected = came_to(chosen[number])
-            assert account.items() >= {**expected, "calls": expected["calls"] + extra[number]}.items()
-
-        async with anyio.create_task_group() as group:
-            for number in range(count):
-                group.start_soon(begin, number)
-        assert len(set(tokens)) == count
-        for place in range(max(len(script.heard) for script in chosen)):
-            async with anyio.create_task_group() as group:
-                for number in range(count):
-                    if place < len(chosen[number].heard):
-                        group.start_soon(step, number, place)
-        async with anyio.create_task_group() as group:
-            for number in range(count):
-                group.start_soon(end, number)
+        crowd = Crowd(harness, count)
+        await crowd.all(crowd.begin)
+        assert len(set(crowd.tokens.values())) == count
+        for place in range(max(len(script.heard) for script in SCRIPTS)):
+            await crowd.all(partial(crowd.step, place))
+        await crowd.all(crowd.end)
 
 
 def test_forty_episodes_at_once_do_not_mix(served: str) -> None:
@@ -402,7 +413,8 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert process.stdout.read() == ""
         process.stdout.close()
     assert (told["protocol"], told["host"]) == ("mcp", "127.0.0.1")
-    assert [line.partition(" at ")[0] for line in (tmp_path / "errors").read_text().splitlines()] == ["synthtools: serving MCP", "synthtools: ending"]
+    said_of = [line.partition(" at ")[0] for line in (tmp_path / "errors").read_text().splitlines()]
+    assert said_of == ["synthtools: serving MCP", "synthtools: ended after 1 episode"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -422,5 +434,3 @@ def test_over_stdio_a_signal_ends_it_well(number: signal.Signals, tmp_path: Path
         process.stdin.close()
         process.stdout.close()
     assert (tmp_path / "errors").read_text().splitlines()[-1] == "synthtools: ended after 1 episode"
-
-
