@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agents.cli.output import Backend, BadInput, Json, Seed, Trust, counted, print_json
+from agents.cli.output import Backend, BadInput, Json, Seed, Trust, counted, print_json, refuse_without
 from agents.cli.rollout import find_pack
 
 if TYPE_CHECKING:
@@ -51,7 +50,8 @@ def serve(
         raise BadInput("--task: only over stdio is there a first episode; other clients name the task when they begin one")
     if as_json and mcp == "stdio":
         raise BadInput("--json: over stdio, stdout is the protocol's; leave it out")
-    _need("openenv" if openenv else "mcp")
+    extra = "openenv" if openenv else "mcp"
+    refuse_without(extra, "uvicorn", extra=extra)
     key = _key(key_variable, mcp)
     worlds = _worlds(pack, trust=trust)
     from envs.adapters.episodes import Episodes
@@ -111,13 +111,6 @@ def _worlds(pack: Path, *, trust: bool) -> Worlds:
     except ValueError as error:
         raise BadInput(f"{pack}: {error}") from None
     return env.worlds
-
-
-def _need(extra: str) -> None:
-    """BadInput where an extra's packages are not installed."""
-    missing = [name for name in (extra, "uvicorn") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BadInput(f'this protocol needs packages that are not here ({", ".join(missing)}): pip install "synthtools[{extra}]"')
 
 
 def _key(variable: str | None, mcp: str | None) -> str | None:

@@ -12,8 +12,8 @@ trusted a key guards it, sent as `Authorization: Bearer KEY`.
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -30,7 +30,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from envs.adapters.episodes import Episode, Episodes, NoEpisode
+from envs.adapters.episodes import Episode, Episodes, NoEpisode, Seat
 from envs.adapters.mcp import agent_server, make, result_of
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -65,7 +65,6 @@ class EndEpisode(BaseModel):
 
 
 _REQUESTS: dict[str, type[BaseModel]] = {"begin_episode": BeginEpisode, "call": Call, "end_episode": EndEpisode}
-_PATH = "/episodes/{token}/mcp"
 
 
 def harness_server(episodes: Episodes) -> Server[Any]:
@@ -96,30 +95,29 @@ def harness_server(episodes: Episodes) -> Server[Any]:
 
 
 def http_app(episodes: Episodes, *, host: str = "127.0.0.1", key: str | None = None) -> Starlette:
-    """Both endpoints, as a web application that closes its episodes when it ends. `host`: where it will be served, for the check of names."""
+    """Both endpoints, as a web application. `host`: where it will be served, for the check of names."""
     harness = _manager(harness_server(episodes), host)
-    agents = _manager(agent_server(lambda context: episodes.find(_token(context))), host)
-
-    @asynccontextmanager
-    async def live(_: Starlette) -> AsyncIterator[None]:
-        async with harness.run(), agents.run():
-            yield
-        episodes.close()
-
     guarded = StreamableHTTPASGIApp(harness) if key is None else Guarded(StreamableHTTPASGIApp(harness), key)
-    return Starlette(routes=[Route("/mcp", guarded), Route(_PATH, StreamableHTTPASGIApp(agents))], lifespan=live)
+    return agents_app(episodes.find, (Route("/mcp", guarded), harness), host)
 
 
-def seat_app(server: Server[Any], host: str = "127.0.0.1") -> Starlette:
-    """One server at `/mcp`, and nothing else."""
-    manager = _manager(server, host)
+def agents_app(find: Callable[[str], Seat], harness: tuple[Route, StreamableHTTPSessionManager] | None = None, host: str = "127.0.0.1") -> Starlette:
+    """An endpoint for the agent of every episode that is found by its token, and a harness's beside them if there is one."""
+    agents = _manager(agent_server(lambda context: find(_token(context))), host)
 
     @asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
-        async with manager.run():
+        async with AsyncExitStack() as stack:
+            for manager in (agents, *([harness[1]] if harness else [])):
+                await stack.enter_async_context(manager.run())
             yield
 
-    return Starlette(routes=[Route("/mcp", StreamableHTTPASGIApp(manager))], lifespan=live)
+    return Starlette(routes=[Route(episode_path("{token}"), StreamableHTTPASGIApp(agents)), *([harness[0]] if harness else [])], lifespan=live)
+
+
+def episode_path(token: str) -> str:
+    """Where the endpoint of an episode's agent is."""
+    return f"/episodes/{token}/mcp"
 
 
 class Guarded:
@@ -150,7 +148,7 @@ async def _answer(episodes: Episodes, request: BaseModel, context: Any) -> types
 
 def _begun(episode: Episode, context: Any) -> dict[str, Any]:
     """What a harness is told of an episode that it began."""
-    path = _PATH.format(token=episode.token)
+    path = episode_path(episode.token)
     url = str(context.request.base_url).rstrip("/") + path if context.request is not None else path
     task = episode.env.task
     return {
