@@ -1,4 +1,4 @@
-"""Which agent `--agent` means: a scripted one, a model's or command's settings file, a command line, or a maker of one's own."""
+"""Which agent `--agent` means: a scripted one, a model's or command's settings file, a command line, a client of MCP, or a maker of one's own."""
 
 from __future__ import annotations
 
@@ -149,9 +149,9 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
         return settings.model_copy(update=bounds.on(settings, spec)).maker()
     if ":" in spec:
         return _own(*spec.split(":", 1))
-    raise BadInput(
-        f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, {CMD}COMMAND, {MCP}COMMAND, a model's settings (.yaml) or folder, or module:maker"
-    )
+    commands = f"{CMD}COMMAND, {MCP}COMMAND"
+    kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker"
+    raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
 
 
 def _command(settings: CommandFile, spec: str, bounds: Bounds) -> Maker:
