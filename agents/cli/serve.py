@@ -109,6 +109,8 @@ def _worlds(pack: Path, *, trust: bool) -> Worlds:
     try:
         env = make_env(pack=pack if pack.is_file() else find_pack(pack), split=None, trust=trust)
     except ValueError as error:
+        if type(error) is not ValueError:  # says itself what is wrong, and where
+            raise
         raise BadInput(f"{pack}: {error}") from None
     return env.worlds
 

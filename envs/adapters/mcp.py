@@ -139,9 +139,10 @@ class Sitting:
 async def make(seat: Seat, name: str, arguments: Mapping[str, Any]) -> Answer:
     """Make a call in a thread; once begun it is made whole. Raises MCPError where the episode is gone."""
     try:
-        return await anyio.to_thread.run_sync(seat.call, name, arguments)
+        answer: Answer = await anyio.to_thread.run_sync(seat.call, name, arguments)
     except NoEpisode as error:
         raise MCPError(types.INVALID_PARAMS, str(error)) from None
+    return answer
 
 
 def tool_of(schema: Mapping[str, Any]) -> types.Tool:

@@ -20,14 +20,14 @@ from pydantic import Field
 from envs.adapters.episodes import Episode, Episodes, NoEpisode
 
 
-class Opening(Observation):
+class Opening(Observation):  # type: ignore[misc]
     """What an episode begins with."""
 
     opening: str = Field(description="The day, the policies and the request.")
     tool_schemas: list[dict[str, Any]] = Field(description="The task's tools, as chat models take them.")
 
 
-class ToolEnvironment(Environment):  # type: ignore[type-arg]
+class ToolEnvironment(Environment):  # type: ignore[misc]
     """One session: an episode of the server's, and the next one at each reset."""
 
     SUPPORTS_CONCURRENT_SESSIONS = True
@@ -39,14 +39,14 @@ class ToolEnvironment(Environment):  # type: ignore[type-arg]
         self._name: str | None = None
         self._calls = 0
 
-    def reset(self, seed: int | None = None, episode_id: str | None = None, task: str | None = None) -> Opening:  # type: ignore[override]
+    def reset(self, seed: int | None = None, episode_id: str | None = None, task: str | None = None) -> Opening:
         """Begin an episode of this task, or of the one that the seed draws; NoEpisode for a task that is not there."""
         begun = self._episodes.begin(task, seed)
         self.close()
         self._current, self._name, self._calls = begun, episode_id, 0
         return Opening(opening=begun.opening, tool_schemas=[dict(tool) for tool in begun.tools])
 
-    def step(self, action: CallToolAction | ListToolsAction, timeout_s: float | None = None) -> Observation:  # type: ignore[override]
+    def step(self, action: CallToolAction | ListToolsAction, timeout_s: float | None = None) -> Observation:
         """Make one call, or list the tools."""
         if self._current is None:
             self.reset()

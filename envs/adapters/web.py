@@ -26,7 +26,10 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 
 @contextmanager
 def serving(app: Any, listener: socket.socket, ended: Callable[[], object] = lambda: None) -> Iterator[str]:
-    """The URL under which an application answers; at the end of the block requests are answered, connections closed. `ended` is called then."""
+    """The URL under which an application answers; at the end of the block requests are answered, connections closed. `ended` is called then.
+
+    RuntimeError where the server ends by itself.
+    """
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, ws_max_size=LONGEST, ws_ping_interval=None, lifespan="on"
     )
@@ -47,6 +50,8 @@ def serving(app: Any, listener: socket.socket, ended: Callable[[], object] = lam
                 raise RuntimeError("the server ended before it began")
         host, port = listener.getsockname()[:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        if not thread.is_alive():
+            raise RuntimeError("the server has ended by itself")
     finally:
         server.should_exit = True
         thread.join()

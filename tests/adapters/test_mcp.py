@@ -255,8 +255,8 @@ def test_what_is_malformed_is_answered_and_harms_nothing(served: str) -> None:
             assert (await raw.post(f"{served}/mcp", content=b"{}", headers={**json_both, "host": "elsewhere"})).status_code == 421
             account = await structured(harness, "end_episode", {"episode": begun["episode"]})
             assert (account["calls"], account["reward"]) == (2, None)
-            with pytest.raises(MCPError, match="Begin another"):
-                async with Client(begun["url"]) as agent:
+            async with Client(begun["url"]) as agent:
+                with pytest.raises(MCPError, match="Begin another"):
                     await agent.list_tools()
 
     run(work)

@@ -140,7 +140,7 @@ def test_what_is_malformed_is_answered_and_harms_nothing(served: str) -> None:
             assert (await ask(json.dumps({"type": "reset", "data": {"task": script.task}})))["type"] == "observation"
             for message in ("{", '{"type": "fly"}', '{"type": "step", "data": {"type": "call_tool"}}', '{"type": "step", "data": 3}'):
                 assert (await ask(message))["type"] == "error"
-            for data, words in (({"task": "no/such"}, "There is no domain 'no' here"), ({"seed": "x"}, "seed")):
+            for data, words in (({"task": "no/such"}, "There is no domain 'no' here"), ({"seed": "x"}, "Seed")):
                 answer = await ask(json.dumps({"type": "reset", "data": data}))
                 assert answer["type"] == "error"
                 assert words in str(answer)
