@@ -50,10 +50,10 @@ def serve(
         raise BadInput("--task: only over stdio is there a first episode; other clients name the task when they begin one")
     if as_json and mcp == "stdio":
         raise BadInput("--json: over stdio, stdout is the protocol's; leave it out")
-    extra = "openenv" if openenv else "mcp"
-    refuse_without(extra, "uvicorn", extra=extra)
     key = _key(key_variable, mcp)
     worlds = _worlds(pack, trust=trust)
+    extra = "openenv" if openenv else "mcp"
+    refuse_without(extra, "uvicorn", extra=extra)
     from envs.adapters.episodes import Episodes
 
     held = Episodes(worlds, most=episodes, seed=seed, max_steps=max_steps, backend=backend)
