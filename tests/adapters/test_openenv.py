@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -238,11 +239,14 @@ def test_more_sessions_than_there_is_room_for_are_refused() -> None:
     episodes.close()
 
 
-def test_openenv_validates_the_example_and_the_running_server(served: str) -> None:
-    """Its own command, over the package and over a server that runs."""
+def test_openenv_validates_the_example_and_its_running_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own command, over the package and over the server that is in it."""
+    monkeypatch.setenv("SYNTHTOOLS_PACK", str(small_pack()))
+    application = runpy.run_path(str(ROOT / "examples/openenv/server/app.py"))["app"]
     openenv = [str(Path(sys.executable).parent / "openenv"), "validate"]
     package = subprocess.run([*openenv, str(ROOT / "examples/openenv"), "--level", "static"], capture_output=True, text=True, env=ENVIRON)
-    running = subprocess.run([*openenv, "--url", served, "--timeout", "60"], capture_output=True, text=True, env=ENVIRON)
+    with serving(application, listen()) as url:
+        running = subprocess.run([*openenv, "--url", url, "--timeout", "60"], capture_output=True, text=True, env=ENVIRON)
     assert package.returncode == 0, package.stdout + package.stderr
     assert running.returncode == 0, running.stdout + running.stderr
 
