@@ -27,7 +27,6 @@ from measure import emit, machine
 
 from envs import ToolEnv, make_env
 from envs.adapters.episodes import Episodes
-from envs.adapters.web import listen, serving
 from synthtools.task import resolve
 from synthtools.tool import ToolCall
 
@@ -90,6 +89,7 @@ async def mcp_figures(env: ToolEnv, task: str, call: ToolCall) -> dict[str, Any]
 
     from envs.adapters.mcp import Sitting
     from envs.adapters.mcp_http import http_app
+    from envs.adapters.web import listen, serving
 
     figures: dict[str, Any] = {}
     code = "from agents.cli import main; main()"
@@ -116,6 +116,7 @@ async def openenv_figures(env: ToolEnv, task: str, call: ToolCall) -> dict[str, 
     from openenv.core import GenericEnvClient
 
     from envs.adapters.openenv import openenv_app
+    from envs.adapters.web import listen, serving
 
     action = {"type": "call_tool", "tool_name": call.name, "arguments": call.arguments}
     figures: dict[str, Any] = {}

@@ -23,7 +23,7 @@ OpenEnv = Annotated[bool, typer.Option("--openenv", help="Speak OpenEnv: one web
 Host = Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 lets other machines in.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")]
 TaskId = Annotated[str | None, typer.Option("--task", help="The first episode's task, over stdio; else the seed draws one.")]
-Most = Annotated[int, typer.Option("--episodes", min=1, help="At once, at most; the one unused for longest makes room.")]
+Most = Annotated[int, typer.Option("--episodes", min=1, help="At once, at most; over MCP the one unused for longest makes room.")]
 Steps = Annotated[int, typer.Option("--max-steps", min=2, help="Calls until an episode is truncated.")]
 Key = Annotated[str | None, typer.Option("--key-variable", help="The environment variable with the key that MCP's harness endpoint wants.")]
 
@@ -56,7 +56,7 @@ def serve(
     refuse_without(extra, "uvicorn", extra=extra)
     from envs.adapters.episodes import Episodes
 
-    held = Episodes(worlds, most=episodes, seed=seed, max_steps=max_steps, backend=backend)
+    held = Episodes(worlds, most=2 * episodes if openenv else episodes, seed=seed, max_steps=max_steps, backend=backend)
     if mcp == "stdio":
         _serve_stdio(held, task, seed)
     elif mcp == "http":

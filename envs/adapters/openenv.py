@@ -78,13 +78,13 @@ class ToolEnvironment(Environment):  # type: ignore[misc]
 
 
 def openenv_app(episodes: Episodes) -> Any:
-    """The web application (FastAPI) of these episodes, with as many sessions as there may be episodes."""
+    """The web application (FastAPI) of these episodes; half as many sessions as episodes, since at a reset a session has two for a moment."""
     return create_app(
         partial(ToolEnvironment, episodes),
         CallToolAction,
         CallToolObservation,
         env_name="synthtools",
-        max_concurrent_envs=episodes.most,
+        max_concurrent_envs=max(1, episodes.most // 2),
         reset_observation_cls=Opening,
     )
 

@@ -223,16 +223,19 @@ def test_a_thousand_sessions_at_once_do_not_mix(served: str) -> None:
 
 
 def test_more_sessions_than_there_is_room_for_are_refused() -> None:
-    """With a message, and the others go on."""
-    episodes = Episodes(WORLDS, most=1)
+    """With a message; those that are there go on, and lose nothing when their neighbours reset."""
+    episodes = Episodes(WORLDS, most=4)
 
     async def work(url: str) -> None:
-        async with GenericEnvClient(base_url=url) as one:
-            await one.reset()
-            with pytest.raises(Exception, match="(?i)capacity|closed|1 "):
+        async with GenericEnvClient(base_url=url) as one, GenericEnvClient(base_url=url) as two:
+            await one.reset(task=SCRIPTS[0].task)
+            for _ in range(5):
+                await two.reset()
+            with pytest.raises(Exception, match="(?i)capacity|closed|2 "):
                 async with GenericEnvClient(base_url=url) as other:
                     await other.reset()
-            assert not (await one.step({"type": "call_tool", "tool_name": "any", "arguments": {}})).done
+            for first in SCRIPTS[0].heard[:2]:
+                assert said(await one.step(action(first))) == heard(first)
 
     with serving(openenv_app(episodes), listen()) as url:
         run(work(url))
