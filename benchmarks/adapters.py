@@ -32,7 +32,7 @@ from synthtools.tool import ToolCall
 
 ROOT = Path(__file__).parent.parent
 BLUEPRINT = next((ROOT / "synthtools/catalog").rglob("marina_berths.yaml"))
-CALLS, MANY, EACH, AT_ONCE = 400, 1000, 4, 16
+CALLS, MANY, EACH, AT_ONCE = 300, 1000, 2, 16
 STEPS = 10**6
 ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])}
 

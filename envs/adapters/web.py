@@ -14,6 +14,8 @@ import uvicorn
 
 GRACE = 5
 """Seconds in which requests are answered that came before the end."""
+IDLE = 600
+"""Seconds that a connection is kept on which nothing comes: agents think between calls, and a call must not meet its end."""
 LONGEST = 16 * 2**20
 """Bytes of a websocket's message, at most."""
 
@@ -31,7 +33,14 @@ def serving(app: Any, listener: socket.socket, ended: Callable[[], object] = lam
     RuntimeError where the server ends by itself.
     """
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, ws_max_size=LONGEST, ws_ping_interval=None, lifespan="on"
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=IDLE,
+        ws_max_size=LONGEST,
+        ws_ping_interval=None,
+        lifespan="on",
     )
     server = uvicorn.Server(config)
 
