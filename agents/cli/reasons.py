@@ -69,6 +69,7 @@ FAULTS = {
     "missing_change": "left something undone",
     "extra_change": "changed what was not asked for",
     "wrong_change": "changed something wrongly",
+    "broken_rule": "broke a rule of the task: did not ask first",
 }
 """What was nearest at fault in an episode that did not meet its goal."""
 _PREFIX = "not_built:"
