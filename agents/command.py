@@ -29,9 +29,9 @@ from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call
 from agents.budget import NOTHING, Budget, Spent
 from agents.lines import Gone, Lines
 from envs.action import printable
-from envs.users import RESPOND
 from synthtools.task import Task
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
 
 SECONDS = 120.0
 """In which an answer must come."""

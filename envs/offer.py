@@ -39,15 +39,19 @@ class Offers:
         self._schemas = {tool.key: tool.schema() for tool in domain.tools.values()}
         self._texts = {key: orjson.dumps(schema).decode() for key, schema in self._schemas.items()}
         self._made: dict[tuple[str, ...], Offer] = {}
-        self._talking: dict[tuple[tuple[str, ...], tuple[str, ...]], Offer] = {}
+        self._talking: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Offer] = {}
 
     def of(self, task: Task) -> Offer:
         """What the agent of a task is given: `respond` too where the task has a user."""
         if task.user is None and not task.rules:
             return self.without(task.withheld)
-        key = (task.withheld, tuple(rule.name for rule in task.rules))
+        return self.among(task.withheld, tuple(rule.name for rule in task.rules), talks=task.user is not None)
+
+    def among(self, withheld: tuple[str, ...], rules: tuple[str, ...], *, talks: bool) -> Offer:
+        """What an agent is given that lacks the tools of these keys, and may refuse by these rules; `talks`: there is a user."""
+        key = (withheld, rules, talks)
         if key not in self._talking:
-            self._talking[key] = self._make(*key, talks=task.user is not None)
+            self._talking[key] = self._make(withheld, rules, talks=talks)
         return self._talking[key]
 
     def without(self, withheld: tuple[str, ...]) -> Offer:

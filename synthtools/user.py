@@ -131,20 +131,21 @@ def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
     return tuple(made)
 
 
-def _answer(user: User, number: int, text: str, before: set[str]) -> Reply:
-    """The reply to a text of a user who does not leave; `before`: what was asked for already."""
-    about = questions(text)
+def _answer(user: User, number: int, said: str, before: set[str]) -> Reply:
+    """The reply to what is said, of a user who does not leave; `before`: what was asked for already."""
+    about = questions(said)
     wanted = [user.facts[index] for index in topics_in(about, [fact.topic for fact in user.facts])]
     gave = [fact for fact in wanted if fact.given != "when_pressed" or fact.slot in before]
-    decides = user.decision is not None and not wanted and confirms(text)
+    decides = user.decision is not None and not wanted and confirms(said)
     parts = [_give(user, fact, number, alone=len(gave) == 1) for fact in gave]
     if len(wanted) > len(gave):
         parts.append(_say(user, "later", number))
     if decides and user.decision is not None:
         parts.append(user.decision.said)
     if not parts:
-        parts.append(_say(user, "close" if closes(text) else "help" if about else "nod", number))
-    return Reply(" ".join(parts), tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides)
+        parts.append(_say(user, "close" if closes(said) else "help" if about else "nod", number))
+    text = " ".join(part if part[-1] in ".!?" or part is parts[-1] else f"{part}," for part in parts)
+    return Reply(text, tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides)
 
 
 def _give(user: User, fact: Fact, number: int, *, alone: bool) -> str:
@@ -161,10 +162,10 @@ def _cap(text: str) -> str:
 
 
 def _say(user: User, case: str, number: int, **values: str) -> str:
-    """A form of the manner, drawn from the user's seed and the turn."""
+    """A form of the manner, drawn from the user's seed and the turn; values stay as they are."""
     form = generator("user", user.seed, case, number, *values.values()).choice(VOICES[user.manner][case])
     text = re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], form)
-    return text if user.manner == "hurried" else _cap(text)
+    return text if user.manner == "hurried" or form[:3] in ("{v}", "{w}") else _cap(text)
 
 
 def user_to_json(user: User) -> dict[str, Any]:

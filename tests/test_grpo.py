@@ -58,7 +58,7 @@ def pool(pack: Pack) -> Pool:
 
 def environment(pool: Pool, task: Task) -> Any:
     """An environment with all of a task's tools, in the task."""
-    tools = pool.worlds.offers(task.domain, False).without(task.withheld).tools
+    tools = pool.worlds.offers(task.domain).of(task).tools
     made = make_environment("Tools", tools, pool)()
     assert made.reset(prompt=[], task=task.id) is None
     return made
@@ -82,7 +82,7 @@ def test_methods_say_what_schemas_say(name: str) -> None:
     """Of every tool of every domain: names, order, what is required, kinds, choices and descriptions survive the way into Python and back."""
     from transformers.utils import get_json_schema
 
-    tools = Offers(load_domain(name), talks=False).without(()).tools
+    tools = Offers(load_domain(name)).without(()).tools
     made = make_environment("Tools", tools, None)  # type: ignore[arg-type]  # nothing is played here
     for tool in tools:
         ours, theirs = tool["function"], get_json_schema(getattr(made, name_of(tool)))["function"]
@@ -100,7 +100,7 @@ def test_only_tools_are_offered(pool: Pool, simple: tuple[Task, ...]) -> None:
     import inspect
 
     made = environment(pool, simple[0])
-    tools = pool.worlds.offers(simple[0].domain, False).without(()).tools
+    tools = pool.worlds.offers(simple[0].domain).without(()).tools
     public = {name for name, _ in inspect.getmembers(type(made), inspect.isfunction) if not name.startswith("_")}
     assert public == {*map(name_of, tools), "reset", "get_reward"}
 
@@ -132,7 +132,7 @@ def test_tasks_that_need_the_same_share_a_choice(pack: Pack) -> None:
     whole = show(pack.tasks, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
     assert [message["role"] for message in whole.rows[0]["prompt"]] == ["user"]
     assert {len(tools) for tools in whole.sets.values()} <= {
-        len(worlds.offers(name, False).without(()).tools) - n for name in pack.domains for n in (0, 1)
+        len(worlds.offers(name).without(()).tools) - n for name in pack.domains for n in (0, 1)
     }
 
 

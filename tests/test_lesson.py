@@ -274,7 +274,7 @@ def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Example]) -> None:
 @pytest.mark.parametrize("name", catalog())
 def test_brief_schemas_keep_what_calls_cannot_do_without(name: str) -> None:
     """Of every tool of every domain: what is required, what is needed, kinds and choices; at most `OPTIONAL` others, all without long words."""
-    for tool in Offers(load_domain(name), talks=False).without(()).tools:
+    for tool in Offers(load_domain(name)).without(()).tools:
         whole, parameters = fields_of(tool), tool["function"]["parameters"]
         free = [key for key in whole if key not in parameters["required"]]
         assert list(fields_of(brief(tool))) == list(whole)
@@ -295,7 +295,7 @@ def test_brief_schemas_keep_what_calls_cannot_do_without(name: str) -> None:
 @pytest.mark.parametrize("name", catalog())
 def test_the_ability_that_is_missing_stays_listed(name: str) -> None:
     """Whichever it is and whatever is drawn, `finish` still lists it, among at most `ABILITIES`, in the order that they had."""
-    finish = Offers(load_domain(name), talks=False).without(()).tools[-1]
+    finish = Offers(load_domain(name)).without(()).tools[-1]
     listed = fields_of(finish)["about"]["description"].partition("one of: ")[2].rstrip(".").split(", ")
     for number, ability in enumerate(listed):
         cut = brief(finish, Needs({}, (ability,)), chance(number))

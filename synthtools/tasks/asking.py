@@ -15,7 +15,7 @@ from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
-from synthtools.tasks.vague import Gap, ask_for, gaps, leave_out
+from synthtools.tasks.vague import Gap, ask_for, gaps, label_of, leave_out
 from synthtools.user import Decision, Fact, User
 from synthtools.voices import VOICES
 
@@ -33,7 +33,7 @@ _WHO = (
     "Callers are identified first. Ask for the {n}'s full name and {c}, and compare both with what is on file.",
     "No change without knowing who asks: they must state the full name and the {c} of the {n} concerned, as they stand in the records.",
 )
-_AT_ODDS = "If either is not what is on file, change nothing and finish with not_allowed about identity_first, with the {n}'s id on file as the answer."
+_AT_ODDS = "If either is not what is on file, change nothing and finish with not_allowed about identity_first, with the id of the {n}'s record as the answer."
 _WHO_ASKS = (
     "To be sure whom I am talking to: what is your full name, and your {c}?",
     "I need to check who you are first. Could you tell me your full name and the {c}?",
@@ -156,14 +156,15 @@ def identity(maker: Maker) -> Made:
     names = [c.name for c in columns.values() if c.kind == "person"][:1]
     known = [c.name for c in columns.values() if c.kind in _KNOWN_BY and maker.describer.value(person.entity, person.id, (c.name,)) is not None]
     proof = (*names, maker.pick(known))
-    noun = called(person.entity, maker.domain.blueprint.entities[person.entity])
+    noun = called(person.entity, maker.domain.blueprint.entities[person.entity]) if names == ["name"] else names[0].replace("_", " ")
     values = {column: str(maker.describer.value(person.entity, person.id, (column,))) for column in proof}
-    text = f"{maker.rng.choice(_WHO)} {_AT_ODDS}".replace("{n}", noun).replace("{c}", proof[1].replace("_", " "))
+    other = label_of(proof[1], _KNOWN_BY[columns[proof[1]].kind])
+    text = f"{maker.rng.choice(_WHO)} {_AT_ODDS}".replace("{n}", noun).replace("{c}", other)
     rule = Rule("identity_first", text, proof, tuple(values.values()))
     request = maker.command(job)
     itself = _user(maker, request, _proofs(maker, person.entity, values))
     stranger = _user(maker, request, _proofs(maker, person.entity, _strange(maker, person, values)))
-    question = maker.rng.choice(_WHO_ASKS).replace("{c}", proof[1].replace("_", " "))
+    question = maker.rng.choice(_WHO_ASKS).replace("{c}", other)
 
     def look(builder: Builder) -> object:
         return _look(builder, person, proof)
@@ -173,8 +174,8 @@ def identity(maker: Maker) -> Made:
         builder.ask(question)
 
     known_one = maker.candidate("identity", request, [job], maker.start, extra=1, prepare=_before_write(itself, verify))
-    other = _stopped(maker, request, job, _Stop("identity", stranger, rule, look, person.id, question))
-    return tuple(replace(made, task=replace(made.task, user=user, rules=(rule,))) for made, user in ((known_one, itself), (other, stranger)))
+    unknown = _stopped(maker, request, job, _Stop("identity", stranger, rule, look, person.id, question))
+    return tuple(replace(made, task=replace(made.task, user=user, rules=(rule,))) for made, user in ((known_one, itself), (unknown, stranger)))
 
 
 def _person(maker: Maker, job: Job) -> _Person:
@@ -217,7 +218,7 @@ def _proofs(maker: Maker, entity: str, values: dict[str, str]) -> tuple[Fact, ..
         kind = columns[column].kind
         said = words.say(maker.domain, value, kind, maker.rng)
         sort: Sort = "name" if kind == "person" else _KNOWN_BY[kind]
-        label = "name" if kind == "person" else column.replace("_", " ")
+        label = "name" if kind == "person" else label_of(column, sort)
         facts.append(Fact(column, label, Topic(sort, (*column.split("_"), label, *_IDENTITY)), said))
     return tuple(facts)
 

@@ -37,9 +37,8 @@ _SORTS: Mapping[str, Sort] = {
 """Kind of value → sort of fact; what has none is not left out."""
 _ASKED: Mapping[str, tuple[str, ...]] = {
     "row": ("Which {n} do you mean?", "Could you tell me which {n} it is?", "Which {n} is it about?"),
-    "day": ("Which date should I take for the {n}?", "What date shall I put for the {n}?"),
 }
-_ASKED_ELSE = ("What should I put for the {n}?", "Could you tell me the {n}, please?")
+_ASKED_ELSE = ("What should I put for the {n}?", "Could you tell me the {n}, please?", "What is the {n}?")
 _STOP = frozenset("the and for from with that this what which when only last first into onto over than more most other such must will".split())
 _GIVEN: tuple[Given, ...] = ("at_once", "at_once", "at_once", "when_pressed", "corrected")
 
@@ -73,7 +72,7 @@ def _sort(maker: Maker, tool: Tool, name: str, drawn: Drawn) -> Sort | None:
 
 def _gap(maker: Maker, tool: Tool, job: Job, name: str, sort: Sort) -> Gap:
     drawn, rng = job.drawn[name], maker.rng
-    noun = _noun(maker, tool, name, drawn)
+    noun = _noun(maker, tool, name, drawn) if drawn.rows else label_of(name, sort)
     given: Given = rng.choice(_GIVEN)
     wrong = _wrong(maker, tool, name, drawn, sort) if given == "corrected" else ""
     unit = _unit(job.phrase, drawn.text)
@@ -87,11 +86,15 @@ def _gap(maker: Maker, tool: Tool, job: Job, name: str, sort: Sort) -> Gap:
     return Gap(fact, vague, drawn.text)
 
 
+def label_of(name: str, sort: Sort) -> str:
+    """What people call a value by the name of its argument or column."""
+    own = name.replace("_", " ")
+    return f"{own} date" if sort == "day" and not re.search(r"\b(?:date|day|time|month|on|monday)\b", own) else own
+
+
 def _noun(maker: Maker, tool: Tool, name: str, drawn: Drawn) -> str:
-    """What people call what is left out."""
+    """What people call a row that is left out."""
     own = name.removesuffix("_id").replace("_", " ")
-    if not drawn.rows:
-        return own
     entity = drawn.rows[0].entity
     alone = sum(entity == other for other in tool.refers.values()) == 1
     return called(entity, maker.domain.blueprint.entities[entity]) if alone else own
