@@ -20,6 +20,7 @@ GATES = {
     "twins": "one of two tasks that stand or fall together was turned away",
     "policies_kept": "the solution broke a policy",
     "no_other_way": "another tool could do what the missing one does",
+    "asking_needed": "the user was asked for what was known, or need not be asked",
     "difficulty": "easier or harder than was asked for",
     "alike": "too much like tasks that were there already",
 }
@@ -28,6 +29,9 @@ NOT_BUILT = {
     "both_branches_alike": "both ways of a condition come to the same",
     "list_too_short_or_long": "a list to ask for has too few or too many rows",
     "no_answer": "the question has no answer",
+    "nobody_to_identify": "the job is about no one person on file, or about several",
+    "not_told": "the user did not understand what was asked",
+    "nothing_to_leave_out": "the words can do without none of their values",
     "no_arguments": "nothing in the world suits the tool",
     "no_filter": "no search narrows by what the request says",
     "no_get": "no tool shows the thing",
