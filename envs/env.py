@@ -286,7 +286,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._enter(moment.task)
         self.backend.reset(moment.snapshot)
         self.calls = list(moment.calls)
-        if self.user is None and self._talker is not None:
+        if isinstance(self._talker, ScriptedUser):
             self._talker.recall(moment.task, self.calls)
         self.ending, self.judgement = moment.ending, moment.judgement
         self.terminated, self.truncated = moment.terminated, moment.truncated
