@@ -134,7 +134,8 @@ def audit(user: User, heard: Sequence[str], script: Sequence[Reply], said: str) 
         return "early_end", f"said goodbye after {len(heard)} turns: {said[:80]!r}"
     if last.decided and user.decision is not None and _decides(said) is not user.decision.go:
         return "decision", f"should have said {user.decision.said!r}, and said {said[:80]!r}"
-    known = " ".join([user.goal, *heard, *(part for fact in user.facts for part in (fact.said, fact.wrong)), user.decision.said if user.decision else ""])
+    facts = [part for fact in user.facts for part in (fact.said, fact.wrong)]
+    known = " ".join([user.goal, *heard, *facts, user.decision.said if user.decision else ""])
     strange = [value for value in map(_trimmed, _VALUE.findall(said)) if value and not _stands(value, known)]
     return ("invention", f"said {strange[0]!r}, which stands in no script") if strange else None
 

@@ -15,9 +15,9 @@ from itertools import cycle, islice
 from typing import Any
 
 import orjson
+from measure import RESULTS, machine
 
 from envs import ToolEnv, worlds_of
-from measure import RESULTS, machine
 from synthtools.catalog import catalog
 from synthtools.generate import Factory
 from synthtools.load import load_domain

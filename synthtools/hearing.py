@@ -84,8 +84,11 @@ def questions(text: str) -> str:
 
 
 def topics_in(question: str, topics: Sequence[Topic]) -> list[int]:
-    """The numbers of the topics that a question is about: those that it names; of each sort of which it names none, those that it asks for by
-    their sort; and where there are none of these either, all if it asks for whatever there is."""
+    """The numbers of the topics that a question is about.
+
+    They are those that it names; of each sort of which it names none, those that it asks for by their sort; and where there are none of
+    these either, all if it asks for whatever there is.
+    """
     if not question or not topics:
         return []
     stems = {stem(word) for word in re.findall(r"[^\W_]+", question)}

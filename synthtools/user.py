@@ -170,9 +170,7 @@ def _say(user: User, case: str, number: int, **values: str) -> str:
 
 def user_to_json(user: User) -> dict[str, Any]:
     """The user as plain data."""
-    facts = [
-        {"slot": f.slot, "label": f.label, "topic": f.topic.to_json(), "said": f.said, "given": f.given, "wrong": f.wrong} for f in user.facts
-    ]
+    facts = [{"slot": f.slot, "label": f.label, "topic": f.topic.to_json(), "said": f.said, "given": f.given, "wrong": f.wrong} for f in user.facts]
     decision = None if user.decision is None else {"go": user.decision.go, "said": user.decision.said}
     record = {"manner": user.manner, "seed": user.seed, "goal": user.goal, "patience": user.patience}
     return {**record, "facts": facts, "decision": decision}

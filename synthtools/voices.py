@@ -25,7 +25,7 @@ _FORMS = {
     "courteous": {
         "give": "Of course, it's {v}. | Certainly: {v}. | That would be {v}, thank you for asking.",
         "label": "The {n} would be {v}. | As for the {n}: {v}.",
-        "later": "I'm so sorry, I need to find my notes. Would you ask me again? | Forgive me, I don't have it in front of me yet. Could you ask again?",
+        "later": "I'm so sorry, I need to find my notes. Would you ask me again? | Forgive me, I don't have it here yet. Could you ask again?",
         "wrong": "It's {w}. Oh, I beg your pardon, I misread that: {v}. | {w}. My apologies, that was last time. It's {v} now.",
         "help": "I'm sorry, I didn't quite follow. What would you like to know? | Pardon me, what exactly is it that you need from me?",
         "nod": "Thank you very much. | That is kind of you.",

@@ -131,9 +131,7 @@ def test_tasks_that_need_the_same_share_a_choice(pack: Pack) -> None:
     assert show(pack.tasks, worlds, Showing(tools=3), 6).sets != shown.sets
     whole = show(pack.tasks, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
     assert [message["role"] for message in whole.rows[0]["prompt"]] == ["user"]
-    assert {len(tools) for tools in whole.sets.values()} <= {
-        len(worlds.offers(name).without(()).tools) - n for name in pack.domains for n in (0, 1)
-    }
+    assert {len(tools) for tools in whole.sets.values()} <= {len(worlds.offers(name).without(()).tools) - n for name in pack.domains for n in (0, 1)}
 
 
 # what comes of calls

@@ -154,12 +154,12 @@ def test_the_command_takes_a_user(tmp_path: Path) -> None:
     settings = tmp_path / "user.yaml"
     with serving(faithful) as (url, _):
         settings.write_text(f"model: tiny\nurl: {url}\n")
-        command = ["rollout", str(tmp_path / "pack"), "--agent", "solution", "--user", str(settings), "--out", str(tmp_path / "run"), "--workers", "1"]
-        done = CliRunner().invoke(app, [*command, "--json"])
+        command = ["rollout", str(tmp_path / "pack"), "--agent", "solution", "--user", str(settings), "--workers", "1"]
+        done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json"])
     assert done.exit_code == 0, done.output
     assert orjson.loads(done.stdout)["added"] == len(talking())
     settings.write_text("model: tiny\ncolour: red\n")
-    wrong = CliRunner().invoke(app, [*command[:-4], "--out", str(tmp_path / "other")])
+    wrong = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other")])
     assert isinstance(wrong.exception, BadInput)
     assert "colour: no such key" in str(wrong.exception)
     assert load_pack(tmp_path / "run" / "pack").digest == load_pack(tmp_path / "pack").digest

@@ -62,7 +62,7 @@ def bench(
 
     if out is None and not dry_run:
         raise BadInput("no --out: give the folder to write, or --dry-run")
-    makers = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}
+    makers, users = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}, model_users(user)
     chosen = find_suite(suite, split, workers, trust=trust)
     if out is None or dry_run:
         print_estimate(chosen, trials, makers, as_json=as_json)
@@ -71,7 +71,7 @@ def bench(
         workers = 1
     make_folder(out)
     with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
-        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=model_users(user))
+        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=users)
         summary, _ = roll(plan, out, workers, held)
     data = grade(out, trust=trust, backend=backend)
     if as_json:

@@ -40,7 +40,7 @@ Agents = Annotated[
     ),
 ]
 UserFile = Annotated[
-    Path | None, typer.Option("--user", dir_okay=False, help="Settings (.yaml) of a chat model that plays the users of tasks, audited by their scripts.")
+    Path | None, typer.Option("--user", dir_okay=False, help="Settings (.yaml) of a chat model that plays the tasks' users, audited.")
 ]
 PackFolder = Annotated[Path, typer.Argument(help="The folder that `synthtools generate` wrote, or the `pack` folder of a run.")]
 
@@ -63,13 +63,14 @@ def rollout(
     from agents.lock import lock
     from agents.rollout import Plan
 
-    makers = tuple(make_maker(spec) for spec in agent or SCRIPTED)
+    makers, users = tuple(make_maker(spec) for spec in agent or SCRIPTED), model_users(user)
     if not workers and any(is_local(spec) for spec in agent or ()):
         workers = 1
     source = find_pack(pack)
     make_folder(out)
     with lock(out) as held:
-        summary, figures = roll(Plan(adopt_pack(source, out, trust=trust), makers, trials, seed, backend=backend, users=model_users(user)), out, workers, held)
+        plan = Plan(adopt_pack(source, out, trust=trust), makers, trials, seed, backend=backend, users=users)
+        summary, figures = roll(plan, out, workers, held)
     if as_json:
         print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
     else:

@@ -165,8 +165,9 @@ def make_environment(name: str, tools: Sequence[Tool], pool: Pool, *, rewards: b
 
 
 def executed(completions: Sequence[Sequence[Mapping[str, Any]]], environments: Sequence[Any], **rest: object) -> list[float]:
-    """TRL's reward function: what the calls came to; a last turn of text alone stands for `finish` with that answer, or where there is a user for `respond`.
+    """TRL's reward function: what the calls came to; a last turn of text alone stands for `finish` with that answer.
 
+    Where there is a user it is said to them, and the episode, which TRL goes no further with, is not ended.
     What broke on our side during a rollout is raised here, as TRL tells the model of it and goes on.
     """
     for messages, environment in zip(completions, environments, strict=True):

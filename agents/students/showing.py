@@ -87,7 +87,8 @@ class _Kind:
         needs = needs_of((step.name, step.arguments) for step in steps)
         called = sorted(needs.arguments.keys() - {FINISH}) if showing.tools or showing.brief else ()
         rules = tuple(rule.name for rule in task.rules)
-        return cls(task.domain, tuple(task.withheld), tuple(called), task.user is not None, rules, tuple(sorted(set(needs.abouts))) if showing.brief else ())
+        abouts = tuple(sorted(set(needs.abouts))) if showing.brief else ()
+        return cls(task.domain, tuple(task.withheld), tuple(called), task.user is not None, rules, abouts)
 
     def name(self, seed: int) -> str:
         digest = hashlib.sha256(repr((self, seed)).encode()).hexdigest()[:8]

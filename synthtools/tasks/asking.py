@@ -33,7 +33,9 @@ _WHO = (
     "Callers are identified first. Ask for the {n}'s full name and {c}, and compare both with what is on file.",
     "No change without knowing who asks: they must state the full name and the {c} of the {n} concerned, as they stand in the records.",
 )
-_AT_ODDS = "If either is not what is on file, change nothing and finish with not_allowed about identity_first, with the id of the {n}'s record as the answer."
+_AT_ODDS = (
+    "If either is not as on file, change nothing and finish with not_allowed about identity_first, with the id of the {n}'s record as the answer."
+)
 _WHO_ASKS = (
     "To be sure whom I am talking to: what is your full name, and your {c}?",
     "I need to check who you are first. Could you tell me your full name and the {c}?",
