@@ -327,32 +327,38 @@ def test_text_alone_is_said_to_the_user() -> None:
         assert ("assistant", "user") in list(zip(roles[2:], roles[3:], strict=False))
 
 
-def test_never_having_asked_is_a_cause() -> None:
-    """Told with what should have been asked; what was done without a yes is a broken policy."""
-    for kind, cause in (("missing_information", "never_asked"), ("confirmation", "broke_policy")):
-        task = some(kind)
-        env = env_of(task)
-        examiner = Examiner(env)
-        agent = SolutionAgent({task.id: replace(task, solution=tuple(step for step in task.solution if step.name != RESPOND.name))})
-        if kind == "missing_information":
-            agent = SolutionAgent({task.id: replace(task, solution=task.solution[-1:])})
-        silent = _without_references(agent, task)
-        made = play(silent, task, env, pack="p", trial=0, seed=1)
-        evidence = examiner.examine(made, task)
-        assert evidence is not None
-        found = cause_of(evidence)
-        assert found is not None
-        assert found.code == cause
+@dataclass(slots=True)
+class Fixed:
+    """Makes these calls, whatever comes of them."""
+
+    calls: list[ToolCall]
+    name: str = "fixed"
+    identity: str = "fixed"
+    done: int = 0
+
+    def begin(self, opening: Opening) -> None:
+        """From the first one on."""
+        self.done = 0
+
+    def act(self, observations: list[str]) -> Turn:
+        """The next one."""
+        self.done += 1
+        return Turn((self.calls[self.done - 1],))
 
 
-def _without_references(agent: SolutionAgent, task: Task) -> SolutionAgent:
-    """The agent, with its references counted as if nothing had been said."""
-    from synthtools.alter import _renumber
-
-    kept = list(agent.tasks[task.id].solution)
-    place = {index: number for number, index in enumerate(i for i, step in enumerate(task.solution) if step.name != RESPOND.name)}
-    steps = tuple(replace(step, arguments={name: _renumber(value, place) for name, value in step.arguments.items()}) for step in kept)
-    return SolutionAgent({task.id: replace(task, solution=steps)})
+@pytest.mark.parametrize("kind", ["confirmation", "identity"])
+def test_a_broken_rule_is_a_cause(kind: str) -> None:
+    """All that was asked was done, and rightly, but nobody was asked before; a refusal without asking is a broken policy too, or never asked."""
+    task = some(kind)
+    env = env_of(task)
+    solve(env)
+    silent = [call for call, _ in env.calls if call.name != RESPOND.name]
+    evidence = Examiner(env).examine(play(Fixed(silent), task, env, pack="p", trial=0, seed=1), task)
+    assert evidence is not None
+    assert (evidence.reason, evidence.broken) == ("broken_rule", (task.rules[0].name,))
+    found = cause_of(evidence)
+    assert found is not None
+    assert (found.code, found.detail.partition(":")[0]) == ("broke_policy", task.rules[0].name)
 
 
 @given(st.integers(0, 5000))
