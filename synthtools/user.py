@@ -136,16 +136,16 @@ def _answer(user: User, number: int, said: str, before: set[str]) -> Reply:
     about = questions(said)
     wanted = [user.facts[index] for index in topics_in(about, [fact.topic for fact in user.facts])]
     gave = [fact for fact in wanted if fact.given != "when_pressed" or fact.slot in before]
-    decides = user.decision is not None and not wanted and confirms(said)
+    decides = not wanted and confirms(said)
     parts = [_give(user, fact, number, alone=len(gave) == 1) for fact in gave]
     if len(wanted) > len(gave):
         parts.append(_say(user, "later", number))
-    if decides and user.decision is not None:
-        parts.append(user.decision.said)
+    if decides:
+        parts.append(_say(user, "as_asked", number) if user.decision is None else user.decision.said)
     if not parts:
         parts.append(_say(user, "close" if closes(said) else "help" if about else "nod", number))
     text = " ".join(part if part[-1] in ".!?" or part is parts[-1] else f"{part}," for part in parts)
-    return Reply(text, tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides)
+    return Reply(text, tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides and user.decision is not None)
 
 
 def _give(user: User, fact: Fact, number: int, *, alone: bool) -> str:

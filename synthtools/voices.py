@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-FORMS = ("give", "label", "later", "wrong", "help", "nod", "close", "bye", "yes", "no")
-"""give: one fact; label: one of several; later: asked too soon; wrong: a slip and its correction; help: not understood; nod: nothing was asked;
-close: nothing more is wanted; bye: leaving. In them `v` is a value, `w` a wrong one, `n` the name of what was asked; in `no`, `x` says what then."""
+FORMS = ("give", "label", "later", "wrong", "help", "as_asked", "nod", "close", "bye", "yes", "no")
+"""give: one fact; label: one of several; later: asked too soon; wrong: a slip and its correction; help: not understood, or not known; as_asked:
+a yes or no is wanted of a user who has none to say; nod: nothing was asked; close: nothing more is wanted; bye: leaving. In them `v` is a
+value, `w` a wrong one, `n` the name of what was asked; in `no`, `x` says what then."""
 
 _FORMS = {
     "plain": {
@@ -15,7 +16,8 @@ _FORMS = {
         "label": "The {n}: {v}. | {n}: {v}.",
         "later": "I'd have to look that up first. Ask me once more, please. | Not at hand, one moment. Ask again, please.",
         "wrong": "{w}. No, sorry, that's wrong: {v}. | It's {w}. Wait, no. It's {v}.",
-        "help": "Sorry, what exactly do you need to know? | I don't understand. What do you need from me?",
+        "help": "I can't help you with that. What exactly do you need to know? | Not sure I follow. What is it that you need from me?",
+        "as_asked": "Just do what I asked for, please. | Please do as I asked.",
         "nod": "All right. | Fine.",
         "close": "No, that's all. | That is all, thank you.",
         "bye": "I have to go now. Goodbye. | I can't stay any longer. Goodbye.",
@@ -27,7 +29,8 @@ _FORMS = {
         "label": "The {n} would be {v}. | As for the {n}: {v}.",
         "later": "I'm so sorry, I need to find my notes. Would you ask me again? | Forgive me, I don't have it here yet. Could you ask again?",
         "wrong": "It's {w}. Oh, I beg your pardon, I misread that: {v}. | {w}. My apologies, that was last time. It's {v} now.",
-        "help": "I'm sorry, I didn't quite follow. What would you like to know? | Pardon me, what exactly is it that you need from me?",
+        "help": "I'm sorry, I can't tell you that. What exactly would you like to know? | Pardon me, what is it that you need from me?",
+        "as_asked": "If you would just do what I asked for, please. | Please do as I asked, if you don't mind.",
         "nod": "Thank you very much. | That is kind of you.",
         "close": "No, that was everything. Thank you so much. | Nothing else, many thanks.",
         "bye": "I'm afraid I have to leave now. Goodbye, and thank you. | I really must go. Thank you, goodbye.",
@@ -39,7 +42,8 @@ _FORMS = {
         "label": "{n}: {v} | {n} is {v}",
         "later": "no time to look, ask me again | hang on. ask again in a sec",
         "wrong": "{w}, no wait, {v} | {w}... sorry, typo: {v}",
-        "help": "what? what do you need | didn't get that, what do you need to know?",
+        "help": "no idea. what do you need | didn't get that, what do you need to know?",
+        "as_asked": "just do what i asked | as i said, do what i asked",
         "nod": "ok | right",
         "close": "no that's it | nope, done",
         "bye": "gotta run, bye | no time for this, bye",
@@ -51,7 +55,8 @@ _FORMS = {
         "label": "{n}: {v}. | With regard to the {n}: {v}.",
         "later": "I shall have to consult the file. Kindly ask again. | This is not before me at present; please repeat your question.",
         "wrong": "It is {w}. I must correct myself: {v}. | {w}. Erratum: {v}.",
-        "help": "Please specify what you require of me. | Kindly state what you need to know.",
+        "help": "I can say nothing as to that. Please specify what you require. | Kindly state precisely what you need to know.",
+        "as_asked": "Please carry out my request as it stands. | My request stands as I made it.",
         "nod": "Noted. | Understood.",
         "close": "There is nothing further. | That concludes the matter. Regards.",
         "bye": "I have to end this conversation. Goodbye. | My time is up. Goodbye.",
@@ -63,7 +68,8 @@ _FORMS = {
         "label": "The {n}, that's {v}. | And the {n} is {v}.",
         "later": "Now where did I put that? Ask me again while I look. | Oh, it's on a slip here somewhere. Try me again!",
         "wrong": "That's {w}. Oh no, silly me, it's {v}! | {w}, I think. Hang on, I'm wrong: {v}.",
-        "help": "Sorry, you've lost me there. What do you want to know? | Hm? What is it that you need?",
+        "help": "No idea, sorry! What do you want to know? | You've lost me there. What is it that you need?",
+        "as_asked": "Oh, just do what I asked for! | Do it the way I asked, that'll be fine.",
         "nod": "Lovely! | Sounds good.",
         "close": "No, that's me all sorted! | Nothing else, you've been great.",
         "bye": "Oh, look at the time, I have to dash. Bye! | Sorry, there's someone at the door. Bye!",

@@ -99,6 +99,23 @@ def test_forks_replays_and_pickles_talk_on_alike(domain: str) -> None:
         assert env.calls == whole.calls
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_other_questions_are_understood_too(domain: str) -> None:
+    """However one asks for a fact by the words of its tool's own schema or of the user's; and a yes is never said to a guess."""
+    for task in tasks_of(domain):
+        assert task.user is not None
+        for fact in task.user.facts:
+            names = (fact.slot, fact.slot.replace("_", " ").removesuffix(" id"), fact.label, fact.label.upper())
+            forms = ("Which {n}?", "What is the {n}, please?", "I need the {n} to go on.", "Could you give me\n- {n}", "Please let me know the {n}")
+            for text in (form.replace("{n}", name) for form in forms for name in names):
+                assert fact.slot in reply(task.user, ("Hello.", text)).asked, text
+        if task.kind == "missing_information":
+            for text in ("Do you mean C12?", "Is it the first one?", "Shall I go ahead?", "I found two. Should I take S-00001?"):
+                said = reply(task.user, (text,))
+                assert not said.decided
+                assert said.gave or said.text in VOICES[task.user.manner]["as_asked"] or said.asked, said.text
+
+
 def test_twins_have_one_request() -> None:
     """What the user says when asked is all that tells twins apart; one must be done, the other must not."""
     for kind in ("confirmation", "identity"):

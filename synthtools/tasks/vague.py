@@ -97,7 +97,8 @@ def _noun(maker: Maker, tool: Tool, name: str, drawn: Drawn) -> str:
     own = name.removesuffix("_id").replace("_", " ")
     entity = drawn.rows[0].entity
     alone = sum(entity == other for other in tool.refers.values()) == 1
-    return called(entity, maker.domain.blueprint.entities[entity]) if alone else own
+    noun = called(entity, maker.domain.blueprint.entities[entity])
+    return noun if alone or noun == own else own if own.endswith(noun) else f"{own} {noun}"
 
 
 def _unit(phrase: str, text: str) -> str:
