@@ -131,7 +131,8 @@ def test_tasks_that_need_the_same_share_a_choice(pack: Pack) -> None:
     assert show(pack.tasks, worlds, Showing(tools=3), 6).sets != shown.sets
     whole = show(pack.tasks, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
     assert [message["role"] for message in whole.rows[0]["prompt"]] == ["user"]
-    assert {len(tools) for tools in whole.sets.values()} <= {len(worlds.offers(name).without(()).tools) - n for name in pack.domains for n in (0, 1)}
+    sizes = {len(worlds.offers(name).without(()).tools) for name in pack.domains}
+    assert {len(tools) for tools in whole.sets.values()} <= {size + n for size in sizes for n in (-1, 0, 1)}  # one withheld, or with `respond`
 
 
 # what comes of calls
@@ -201,6 +202,15 @@ def test_our_fault_is_raised_again(pool: Pool, simple: tuple[Task, ...], monkeyp
         made.get_reward()
     with pytest.raises(ZeroDivisionError):
         executed(completions=[[{"role": "tool", "content": ""}]], environments=[made])
+
+
+def test_words_to_a_user_do_not_end_an_episode(pool: Pool, pack: Pack) -> None:
+    """Where somebody is there to hear it, a last turn of text alone is said to them, so that nothing was finished; asked as a call, it is solved."""
+    task = next(task for task in pack.tasks if task.user is not None)
+    made, asked = environment(pool, task), environment(pool, task)
+    play(asked, task)
+    assert executed(completions=[[{"role": "assistant", "content": "Which one?"}]] * 2, environments=[made, asked]) == [0.0, 1.0]
+    assert [tally.finished for tally in pool.settled[-2:]] == [False, True]
 
 
 def _broken(*_: object) -> Any:
