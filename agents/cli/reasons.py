@@ -38,6 +38,7 @@ NOT_BUILT = {
     "no_value": "there is no value to compare with",
     "no_values": "there are no values to choose from",
     "no_words": "the blueprint has no words for it",
+    "nobody_to_ask": "the job has no user",
     "nobody_to_identify": "the job is about no one person on file, or about several",
     "not_a_chain": "one call was enough",
     "not_describable": "no words fit that one thing alone",
