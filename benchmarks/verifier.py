@@ -3,7 +3,8 @@
     python benchmarks/verifier.py [--json] [--record] [--domains a,b] [--episodes N] [--workers W] [--seed S]
 
 Reference solutions of fresh tasks are altered, carried out from the task's start, ended and judged. An episode counts
-as wrong or right by the oracle's verdict (benchmarks/oracle.py), not by what the alteration was meant to be.
+as wrong or right by the oracle's verdict (benchmarks/oracle.py), not by what the alteration was meant to be. Tasks with
+a user are left out: the oracle hears no conversations.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def measure_round(job: Job, *, tasks: int = TASKS, judged: Judge = judge) -> Tal
     stage = Stage(domain, LocalBackend(domain))
     oracle = Oracle(stage)
     sampler = CallSampler(domain, stage.backend, generator())
-    made = generate_domain(domain, tasks, derive("verifier", seed, number)).tasks
+    made = [task for task in generate_domain(domain, tasks, derive("verifier", seed, number)).tasks if task.user is None]
     twins = {task.id: task for task in made}
     tally = Tally(tasks=len(made))
     for task in made:
