@@ -85,6 +85,23 @@ def test_another_conversation_under_a_known_key_is_read_anew(folder: Path) -> No
     assert remembers.complete([[30, 31, 32, 33, 34, 35]], [1], [0]) == [plain(folder, [30, 31, 32, 33, 34, 35])]
 
 
+def test_a_model_that_forgets_is_read_anew(tmp_path: Path) -> None:
+    """A model whose layers slide, of which nothing can be kept, is continued as transformers does, whatever was heard before."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    from agents.students.generate import Decoding, Generator
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = MistralForCausalLM(MistralConfig(vocab_size=64, sliding_window=4, **shape)).eval()
+    slides = Generator(model, 2, Decoding(max_tokens=6))
+    prompts = [[5, 6, 7, 8, 9, 10, 11], [12, 13, 14]]
+    alone = [Generator(model, 2, Decoding(max_tokens=6)).complete([prompt], [0], [0])[0] for prompt in prompts]
+    assert slides.complete(prompts, [1, 2], [0, 0]) == alone
+    longer = [*prompts[1], 15, 16]
+    assert slides.complete([longer], [2], [0]) == Generator(model, 2, Decoding(max_tokens=6)).complete([longer], [0], [0])
+
+
 def test_what_is_drawn_does_not_depend_on_the_company(folder: Path) -> None:
     """A row's tokens follow from its own seed: the same alone and beside others, others for another seed."""
     together = generator(folder, temperature=1.0).complete(PROMPTS, [1, 2, 3], [7, 8, 9])
