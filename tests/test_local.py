@@ -85,6 +85,17 @@ def test_another_conversation_under_a_known_key_is_read_anew(folder: Path) -> No
     assert remembers.complete([[30, 31, 32, 33, 34, 35]], [1], [0]) == [plain(folder, [30, 31, 32, 33, 34, 35])]
 
 
+def test_one_begun_again_beside_itself_and_after_others(folder: Path) -> None:
+    """A conversation that stands twice in a batch, or comes back after others, is continued as if read anew; no more is kept than one batch."""
+    remembers = generator(folder)
+    remembers.complete(PROMPTS, [1, 2, 3], [0, 0, 0])
+    twice = [[*PROMPTS[0], 20], [*PROMPTS[0], 21, 22]]
+    assert remembers.complete(twice, [1, 1], [0, 0]) == [plain(folder, prompt) for prompt in twice]
+    assert remembers.complete([PROMPTS[1]], [2], [0]) == [plain(folder, PROMPTS[1])]
+    remembers.complete([PROMPTS[2]], [9], [0])
+    assert len(remembers._heard) == 3
+
+
 def test_a_model_that_forgets_is_read_anew(tmp_path: Path) -> None:
     """A model whose layers slide, of which nothing can be kept, is continued as transformers does, whatever was heard before."""
     from transformers import MistralConfig, MistralForCausalLM

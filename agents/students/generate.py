@@ -45,19 +45,26 @@ class Generator:
     def __init__(self, model: PreTrainedModel, stop: int, decoding: Decoding) -> None:
         self.model, self.stop, self.decoding = model.eval(), stop, decoding
         self._heard: dict[Hashable, Heard] = {}
+        """What was heard last stands last; as many as were ever continued at once."""
+        self._most = 0
         self._plain = is_plain(empty_cache(model.config))
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def complete(self, prompts: Sequence[Sequence[int]], keys: Sequence[Hashable], seeds: Sequence[int]) -> list[list[int]]:
-        """The next turn of each, without its stop. `keys`: what tells the conversations apart; `seeds`: of what is drawn for each turn.
-
-        Of conversations that are not among `keys` nothing is remembered.
-        """
+        """The next turn of each, without its stop. `keys`: what tells the conversations apart; `seeds`: of what is drawn for each turn."""
         if not self._plain:
             return self._by_transformers(prompts, seeds)
-        heard = self._heard
-        self._heard = {key: self._read(prompt[:-1], heard.get(key)) for prompt, key in zip(prompts, keys, strict=True)}
-        return self._continue(list(self._heard.values()), [prompt[-1] for prompt in prompts], seeds)
+        self._make_room(keys)
+        heard = [self._read(prompt[:-1], self._heard.pop(key, None)) for prompt, key in zip(prompts, keys, strict=True)]
+        self._heard.update(zip(keys, heard, strict=True))
+        return self._continue(heard, [prompt[-1] for prompt in prompts], seeds)
+
+    def _make_room(self, keys: Sequence[Hashable]) -> None:
+        """Forget what was heard longest ago, as far as there is no room for new conversations."""
+        self._most = max(self._most, len(keys))
+        others = [key for key in self._heard if key not in keys]
+        for key in others[: max(0, len(others) + len(keys) - self._most)]:
+            del self._heard[key]
 
     def _read(self, ids: Sequence[int], heard: Heard | None) -> Heard:
         """Read what is new since a conversation was last heard."""
