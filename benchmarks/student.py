@@ -8,8 +8,8 @@
     python benchmarks/student.py rollouts             # episodes a minute of the student of `main`, batched and one at a time
 
 A run is a recipe in recipes/student, one synthtools command a step, in --out: a run that is killed goes on where it was, and one that is
-done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table after and, for `main` and `full`, before. `--tasks` is how many
-held-out tasks the tables are over.
+done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table after and, for `main` and `full`,
+before. `--tasks` is how many held-out tasks the tables are over.
 """
 
 from __future__ import annotations
