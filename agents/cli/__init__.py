@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, rollout, run, student, suite, tasks, train, validate
+from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, rollout, run, serve, student, suite, tasks, train, validate
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench": bench.bench,
     "regrade": regrade.regrade,
     "evaluate": evaluate.evaluate,
+    "serve": serve.serve,
 }
 
 

@@ -136,5 +136,3 @@ def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], *, as_j
     rows = [[name, *("-" if value is None else value for value in one.values())] for name, one in taken.items()]
     print_table(f"{suite.label.name}: what it would take", columns, rows)
     print_line(f"Estimated by {rule}.")
-
-
