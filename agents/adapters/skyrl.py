@@ -103,7 +103,6 @@ def rows(source: str, split: str = "train", *, trust: bool = False) -> Iterator[
     worlds, tasks = _worlds(source, split, trust)
     env = ToolEnv(worlds)
     for task in tasks.values():
-        env.reset(options={"task": task})
         yield {
             "data_source": "synthtools",
             "prompt": list(_messages(env, task)),
