@@ -59,8 +59,8 @@ def as_text(call: ToolCall) -> str:
 
 def evaluated(turns: Mapping[str, Turns], folder: Path, **settings: Any) -> EvalLog:
     """What Inspect logs of these tasks, read back from its file."""
-    names = [task.id for task in load_pack(PACK).tasks if task.request in turns]
-    (log,) = eval(bench(PACK, "all"), model=scripted(turns), sample_id=names, log_dir=str(folder), display="none", log_level="error", **settings)
+    asked = {task.request: turns[task.id] for task in load_pack(PACK).tasks if task.id in turns}
+    (log,) = eval(bench(PACK, "all"), model=scripted(asked), sample_id=list(turns), log_dir=str(folder), display="none", log_level="error", **settings)
     assert log.status == "success", log.error
     return read_eval_log(log.location)
 
@@ -80,7 +80,7 @@ def told(sample: Any) -> list[str]:
 def test_calls_come_to_what_they_come_to_in_this_process(vain: bool, tmp_path: Path) -> None:
     """Every kind of task: results, errors and score are equal; the reference scores 1, and what ends in vain has a cause."""
     wanted = [script for script in played() if script.success is not vain]
-    log = evaluated({request_of(script): [[heard.call] for heard in script.heard] for script in wanted}, tmp_path)
+    log = evaluated({script.task: [[heard.call] for heard in script.heard] for script in wanted}, tmp_path)
     samples = {sample.id: sample for sample in log.samples or ()}
     for script in wanted:
         sample = samples[script.task]
@@ -106,7 +106,7 @@ def test_models_get_the_schemas_exactly(tmp_path: Path) -> None:
     """Names, descriptions and parameters are those that any other agent is given, keywords included that Inspect does not know."""
     script = played()[0]
     SEEN.clear()
-    evaluated({request_of(script): [[script.heard[-1].call]]}, tmp_path)
+    evaluated({script.task: [[script.heard[-1].call]]}, tmp_path)
     given = [{key: tool[key] for key in ("name", "description", "parameters")} for tool in SEEN[0]]
     assert given == [dict(tool["function"]) for tool in script.tools]
     assert "minItems" in orjson.dumps(SEEN[0]).decode()
@@ -118,7 +118,7 @@ def test_a_turn_of_many_calls_is_made_in_its_order(tmp_path: Path) -> None:
     name = script.tools[0]["function"]["name"]
     bad = [ToolCall(name, '{"broken'), ToolCall("no_such_tool", {"a": 1}), ToolCall(name, {"nonsense": 1})]
     turn = [*bad, *(heard.call for heard in script.heard[2:]), ToolCall(name, {}), bad[0]]
-    log = evaluated({request_of(script): [turn]}, tmp_path)
+    log = evaluated({script.task: [turn]}, tmp_path)
     env = ToolEnv(load_pack(PACK))
     env.reset(options={"task": script.task})
     heard = [env.step(call)[0] for call in turn]
@@ -131,7 +131,7 @@ def test_a_turn_of_many_calls_is_made_in_its_order(tmp_path: Path) -> None:
 def test_text_alone_is_the_end(tmp_path: Path) -> None:
     """Where there is no user, what is only said is the answer that ends the episode."""
     script = played()[0]
-    (sample,) = evaluated({request_of(script): ["I have looked into it."]}, tmp_path).samples or ()
+    (sample,) = evaluated({script.task: ["I have looked into it."]}, tmp_path).samples or ()
     assert sample.store["Episode:calls"] == [["finish", {"answer": "I have looked into it.", "outcome": "done"}]]
     assert sample.scores["executed"].metadata["finished"]
 
@@ -139,7 +139,7 @@ def test_text_alone_is_the_end(tmp_path: Path) -> None:
 def test_an_episode_that_inspect_cuts_off_did_not_end(tmp_path: Path) -> None:
     """A limit of Inspect's is no success and no error: the score says that nothing was finished."""
     script = next(script for script in played() if script.success)
-    log = evaluated({request_of(script): [[heard.call] for heard in script.heard]}, tmp_path, message_limit=4)
+    log = evaluated({script.task: [[heard.call] for heard in script.heard]}, tmp_path, message_limit=4)
     (sample,) = log.samples or ()
     assert sample.limit.type == "message"
     assert sample.scores["executed"].metadata["cause"] == "no_ending"
@@ -148,7 +148,7 @@ def test_an_episode_that_inspect_cuts_off_did_not_end(tmp_path: Path) -> None:
 def test_a_log_is_scored_anew(tmp_path: Path) -> None:
     """The score follows from the log alone."""
     script = next(script for script in played() if script.success)
-    log = evaluated({request_of(script): [[heard.call] for heard in script.heard]}, tmp_path)
+    log = evaluated({script.task: [[heard.call] for heard in script.heard]}, tmp_path)
     (before,) = (dict(sample.scores) for sample in log.samples or ())
     again = score(log, executed(PACK, "all", MAX_STEPS, False), action="overwrite", display="none")
     (after,) = (sample.scores for sample in again.samples or ())
