@@ -31,7 +31,7 @@ _HOW = """A call is made so, several in one turn if you like; text without a cal
 </tool_call>"""
 
 
-class ToolTextEnv(BaseTextEnv):  # type: ignore[misc,unused-ignore]  # a class of the framework's, which may not be here
+class ToolTextEnv(BaseTextEnv):
     """One episode: a turn of text in, what its calls came to out; the reward is that of `ToolEnv`.
 
     `extras`, a dataset's row: `extra_info` with `source` (a suite, or a pack's folder), `split` and `task` (its id), and `max_turns`.

@@ -73,7 +73,9 @@ class WorldsTask(vf.Task[WorldsData]):
 
     def _score(self, trace: vf.Trace) -> Score:
         data = self.data
-        return _scorer(data.source, data.split, data.trust, data.max_steps).score(str(data.id), [ToolCall(name, arguments) for name, arguments in trace.info.get(CALLS, ())])
+        return _scorer(data.source, data.split, data.trust, data.max_steps).score(
+            str(data.id), [ToolCall(name, arguments) for name, arguments in trace.info.get(CALLS, ())]
+        )
 
 
 class WorldsConfig(vf.TasksetConfig):

@@ -27,6 +27,7 @@ from synthtools.pack import load_pack
 from synthtools.tool import ToolCall
 
 ROOT = Path(__file__).parent.parent.parent
+pytestmark = pytest.mark.filterwarnings("default")  # of the framework's own
 PACK = str(little_pack())
 USAGE = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
 Turns = Sequence[Sequence[ToolCall] | str]
@@ -60,7 +61,9 @@ def as_text(call: ToolCall) -> str:
 def evaluated(turns: Mapping[str, Turns], folder: Path, **settings: Any) -> EvalLog:
     """What Inspect logs of these tasks, read back from its file."""
     asked = {task.request: turns[task.id] for task in load_pack(PACK).tasks if task.id in turns}
-    (log,) = eval(bench(PACK, "all"), model=scripted(asked), sample_id=list(turns), log_dir=str(folder), display="none", log_level="error", **settings)
+    (log,) = eval(
+        bench(PACK, "all"), model=scripted(asked), sample_id=list(turns), log_dir=str(folder), display="none", log_level="error", **settings
+    )
     assert log.status == "success", log.error
     return read_eval_log(log.location)
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 import skyrl_gym
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.little import little_pack, played
@@ -21,6 +21,7 @@ from synthtools.pack import load_pack
 from synthtools.tool import ToolCall
 
 skyrl_gym.register(id=ENV_CLASS, entry_point="agents.adapters.skyrl:ToolTextEnv")
+pytestmark = pytest.mark.filterwarnings("default")  # of the framework's own
 PACK = str(little_pack())
 ROWS = {row["extra_info"]["task"]: row for row in rows(PACK, "all")}
 RESULT = re.compile(r"<tool_response>\n(.*?)\n</tool_response>", re.DOTALL)
@@ -111,6 +112,7 @@ def test_text_alone_is_the_end_and_turns_are_bounded() -> None:
     assert env.get_metrics()["finished"] == 0.0
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text: str) -> None:
     """Whatever a model writes is a turn."""

@@ -25,6 +25,7 @@ from synthtools.pack import load_pack
 from synthtools.tool import ToolCall
 
 ROOT = Path(__file__).parent.parent.parent
+pytestmark = pytest.mark.filterwarnings("default")  # of the framework's own
 PACK = str(little_pack())
 Turns = Sequence[Sequence[ToolCall] | str]
 """Calls made together, or text."""
@@ -42,7 +43,7 @@ def as_text(call: ToolCall) -> str:
 
 
 def rollouts(turns: Mapping[str, Turns], **agent: Any) -> tuple[dict[str, vf.Episode], list[dict[str, Any]]]:
-    """verifiers' episodes of these tasks by the scripted endpoint, and the requests that it got."""
+    """Verifiers' episodes of these tasks by the scripted endpoint, and the requests that it got."""
     asked = {task.request: turns[task.id] for task in load_pack(PACK).tasks if task.id in turns}
 
     def script(body: dict[str, Any]) -> Reply:
