@@ -52,6 +52,7 @@ def bench(suite: str = "smoke", split: str = "test", max_steps: int = MAX_STEPS,
         setup=world(suite, split, max_steps, trust),
         solver=play(),
         scorer=executed(suite, split, max_steps, trust),
+        metrics=[accuracy(), stderr(cluster="domain" if len(loaded.domains) > 1 else None), grouped(accuracy(), "kind", all=False)],
         cleanup=_clean_up,
         name=f"synthtools_{loaded.label.name}",
         version=loaded.label.version,
@@ -113,7 +114,7 @@ def _hearing(played: Played) -> Agent:
     return execute
 
 
-@scorer(metrics=[accuracy(), stderr(cluster="domain"), grouped(accuracy(), "kind", all=False)])
+@scorer(metrics=[accuracy(), stderr()])
 @_named
 def executed(suite: str, split: str, max_steps: int, trust: bool) -> InspectScorer:
     """Whether the calls, made again, meet the goal; with the cause where they do not."""
