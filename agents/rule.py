@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from agents.agent import Opening, Turn, abilities_of, finish_call
+from agents.agent import Opening, Turn, abilities_of
 from agents.reading import Reading, read, words_of
+from envs.speech import finish_call
 from synthtools.tool import ToolCall
 
 _LOOKUPS = 6

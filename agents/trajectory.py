@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from agents.agent import finish_call
+from envs.speech import said
 from envs.users import RESPOND
 from synthtools.goal import Change, Changes, Ending
 from synthtools.tool import ToolCall, ToolResult
@@ -83,9 +83,7 @@ def turn_fault(steps: Sequence[Step]) -> str:
 
 
 def _says(call: ToolCall, text: str) -> bool:
-    if call.name == RESPOND.name:
-        return call.arguments == {"text": text}
-    return call == finish_call(text)
+    return call == said(text, call.name == RESPOND.name)
 
 
 def dump_trajectory(trajectory: Trajectory) -> bytes:

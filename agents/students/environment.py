@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, Union
 
-from agents.agent import finish_call
 from agents.lesson import name_of
 from envs.env import MAX_STEPS, ToolEnv
 from envs.reward import ERROR_COST
+from envs.speech import finish_call
 from envs.worlds import Worlds
 from synthtools.backends import BackendName
 from synthtools.task import Task
