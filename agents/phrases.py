@@ -137,6 +137,16 @@ _FORMS = {
         A policy forbids it ({v}): {t} | Our rule "{v}" says: {t} So I have left it. | That would break the rule "{v}": {t} |
         I'm not allowed to do that: {t} (The rule is "{v}".) | Not allowed, I'm afraid ({v}): {t}
     """,
+    "ask_first": """
+        Then I have left it as it is. | All right, nothing has been changed. | As you wish; I have changed nothing. | Understood, it stays as it is. |
+        Then it stays as it was. | Very well, I have left it alone. | I have not touched it, then. | Fine, I have left everything as it was.
+    """,
+    "identity_first": """
+        What you gave me is not what is on file, so I have changed nothing. | I'm sorry, that does not match our records; nothing has been changed. |
+        I could not confirm who you are, so I have left it. | That does not agree with the records, so I may not do it. |
+        I cannot identify you by that, and have changed nothing. | The details differ from those on file. I have left it. |
+        I'm afraid that is not what we have on file, so I may not. | That does not fit the records, so nothing was done.
+    """,
     "forbidden": """
         I'm not allowed to do that. | A rule forbids that. | That is against our rules. | Our rules do not allow that. | I may not do that. |
         A policy stands in the way of that. | I'm sorry, that is not allowed. | I'm afraid a rule forbids that.

@@ -154,6 +154,8 @@ class Speaker:
         return self._say(case, room, v=about) or self._say("cannot", room)
 
     def _not_allowed(self, policy: str, room: int) -> str:
+        if any(rule.name == policy for rule in self.task.rules):
+            return self._say(policy, room) or self._say("forbidden", room)
         name, text = in_words(policy), plain(self._policies.get(policy, ""))
         full = self._say("rule", room, v=name, t=text) if _SENTENCE.fullmatch(text) and self._random.random() < _RULE else ""
         return full or (self._say("not allowed", room, v=name) if name else "") or self._say("forbidden", room)

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from envs.speech import said
-from envs.users import RESPOND
 from synthtools.goal import Change, Changes, Ending
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND
 
 
 @dataclass(frozen=True, slots=True)

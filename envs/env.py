@@ -17,14 +17,14 @@ from envs.offer import Offer, briefing
 from envs.reward import Reward, Shaping
 from envs.spaces import CallSpace, Schemas, UnicodeSpace
 from envs.transcript import write_transcript
-from envs.users import RESPOND, User, respond
+from envs.users import RESPOND, ScriptedUser, User, respond
 from envs.worlds import Worlds, as_worlds
 from synthtools.backend import Backend, Snapshot
 from synthtools.backends import BACKENDS, BackendName, open_backend
 from synthtools.domain import Domain
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
-from synthtools.judge import judge, potential
+from synthtools.judge import judge_task, potential
 from synthtools.pack import Pack
 from synthtools.task import Task
 from synthtools.tool import ToolCall, ToolResult
@@ -47,9 +47,9 @@ class Moment:
     shaping: Shaping
 
 
-def _first_tools(worlds: Worlds, talks: bool) -> Schemas:
+def _first_tools(worlds: Worlds) -> Schemas:
     """What calls are drawn from until an episode brings its own tools."""
-    return worlds.offers(worlds.names[0], talks).without(()).tools
+    return worlds.offers(worlds.names[0]).without(()).tools
 
 
 class ToolEnv(gymnasium.Env[str, Action]):
@@ -82,7 +82,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         faults: Faults | None = None,
         backend: BackendName | None = None,
     ) -> None:
-        """Raises ValueError for an unknown reward, render mode or backend, and for fewer than two steps."""
+        """`user` answers instead of the scripts of users. ValueError: unknown reward, render mode or backend, fewer than two steps."""
         if max_steps < 2:
             raise ValueError(f"max_steps is {max_steps}: an episode needs at least 2 steps")
         if not callable(reward) and reward not in ("success", "shaped"):
@@ -94,6 +94,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self.worlds = as_worlds(worlds)
         self.reward, self.max_steps, self.render_mode = reward, max_steps, render_mode
         self.user, self.faults = user, faults
+        self._talker: User | None = None
         self.backend_name = backend
         self.observation_space = UnicodeSpace()
         self.calls: list[tuple[ToolCall, ToolResult]] = []
@@ -105,7 +106,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._changes: Changes | None = None
         """The net change; None: not known since the last call that may have changed it."""
         self._shaping = Shaping(0.0)
-        self.action_space = CallSpace(partial(_first_tools, self.worlds, user is not None))
+        self.action_space = CallSpace(partial(_first_tools, self.worlds))
 
     @property
     def tools(self) -> tuple[Mapping[str, Any], ...]:
@@ -117,11 +118,11 @@ class ToolEnv(gymnasium.Env[str, Action]):
         super().reset(seed=seed)
         self._begun, self._over = False, True
         task = self._choose(options) if options else self.worlds.draw(self.np_random)
-        if self.user is not None:
-            self.user.begin(task)
         if self.faults is not None:
             self.faults.begin(task)
         self._enter(task)
+        if self._talker is not None:
+            self._talker.begin(task)
         self.backend.reset(task.start)
         self.calls = []
         self.ending, self.judgement = None, _UNFINISHED
@@ -130,7 +131,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._changes = ()
         if self.reward == "shaped":
             self._shaping = Shaping(potential(task.goal, (), self.domain))
-        opening = briefing(self.domain, task.start.now) if task.start.now else self._offers.briefing
+        opening = briefing(self.domain, task.start.now, task.rules) if task.start.now or task.rules else self._offers.briefing
         return f"{opening}\n{task.request}", {"task_id": task.id, "domain": task.domain, "tools": self._offer.text}
 
     def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -221,8 +222,9 @@ class ToolEnv(gymnasium.Env[str, Action]):
     def _enter(self, task: Task) -> None:
         """Turn to the task's domain, with the tools of its agent and a backend to reset."""
         self.task = task
-        self._offers = self.worlds.offers(task.domain, self.user is not None)
-        self._offer: Offer = self._offers.without(task.withheld)
+        self._offers = self.worlds.offers(task.domain)
+        self._offer: Offer = self._offers.of(task)
+        self._talker = None if task.user is None else ScriptedUser() if self.user is None else self.user
         self.domain = self._offers.domain
         self.action_space.tools = self._offer.tools
         backend = self._backends.get(task.domain)
@@ -234,13 +236,14 @@ class ToolEnv(gymnasium.Env[str, Action]):
         """The result of a call that does not reach the backend: a tool withheld, `respond` or `finish`."""
         if call.name in self._offer.withheld:
             return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {call.name!r}."), "unknown_tool")
-        if call.name == RESPOND.name and self.user is not None:
-            return respond(self.user, call.arguments, self.domain)
+        if call.name == RESPOND.name and self._talker is not None:
+            self.truncated = self._over = self._talker.gone
+            return respond(self._talker, call.arguments, self.domain)
         ending = parse_finish(call.arguments, self.domain)
         if isinstance(ending, ToolResult):
             return ending
         self.ending, self._changes = ending, self.backend.changes()
-        self.judgement = judge(self.task.goal, self._changes, ending, self.domain)
+        self.judgement = judge_task(self.task, self.calls, self._changes, ending, self.domain)
         self.terminated = self._over = True
         return ToolResult(finish_content(ending))
 
@@ -283,6 +286,8 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._enter(moment.task)
         self.backend.reset(moment.snapshot)
         self.calls = list(moment.calls)
+        if isinstance(self._talker, ScriptedUser):
+            self._talker.recall(moment.task, self.calls)
         self.ending, self.judgement = moment.ending, moment.judgement
         self.terminated, self.truncated = moment.terminated, moment.truncated
         self._begun, self._over = True, moment.terminated or moment.truncated

@@ -11,7 +11,9 @@ import orjson
 from synthtools.backend import Snapshot
 from synthtools.calculator import vet_derivation
 from synthtools.goal import Alternative, Answer, Change, Changes, Goal
+from synthtools.rule import rule_from_json, rule_to_json
 from synthtools.task import Derived, Ref, SolutionStep, Task
+from synthtools.user import user_from_json, user_to_json
 
 
 def task_to_json(task: Task) -> bytes:
@@ -32,6 +34,10 @@ def task_to_json(task: Task) -> bytes:
         "solution": [{"name": s.name, "arguments": {k: _argument(v) for k, v in s.arguments.items()}} for s in task.solution],
         "goal": [_alternative(a) for a in task.goal.alternatives],
     }
+    if task.user is not None:
+        record["user"] = user_to_json(task.user)
+    if task.rules:
+        record["rules"] = [rule_to_json(rule) for rule in task.rules]
     return orjson.dumps(record)
 
 
@@ -53,6 +59,8 @@ def task_from_json(text: bytes | str) -> Task:
         twin=r["twin"],
         skeleton=r["skeleton"],
         said=r["said"],
+        user=user_from_json(r["user"]) if "user" in r else None,
+        rules=tuple(map(rule_from_json, r.get("rules", ()))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,11 +16,12 @@ from synthtools.domain import Domain
 from synthtools.fair import Fairness, SampledFairness, SqlFairness
 from synthtools.finish import abilities, parse_finish
 from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
-from synthtools.judge import MatchTooHard, judge, relevant
+from synthtools.judge import MatchTooHard, judge, judge_task, relevant
 from synthtools.mirror import MirroredBackend
 from synthtools.task import STATED, SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Description
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND, reply, reply_content, said_in
 
 GATES = (
     "solution_runs",
@@ -37,6 +38,7 @@ GATES = (
     "twins",
     "policies_kept",
     "no_other_way",
+    "asking_needed",
 )
 """In order; `twins` is judged on pairs."""
 
@@ -46,7 +48,7 @@ class Episode:
     """A list of steps carried out to its end."""
 
     calls: tuple[ToolCall, ...]
-    """As resolved; those whose references were not there are left out."""
+    """As resolved; those whose references were not there have no arguments."""
     results: tuple[ToolResult, ...]
     changes: Changes
     ending: Ending | None
@@ -82,6 +84,7 @@ class Prover:
             ("mutants_fail", self._mutants_fail),
             ("free_order", self._order_free),
             ("no_other_way", self._no_other_way),
+            ("asking_needed", self._asking_needed),
         )
 
     def prove(self, task: Task, described: Sequence[Description] = ()) -> str:
@@ -106,6 +109,7 @@ class Prover:
             try:
                 call = resolve(step, values)
             except LookupError:
+                calls.append(ToolCall(step.name, {}))
                 results.append(ToolResult("null", "invalid_arguments"))
                 values.append(None)
                 continue
@@ -113,13 +117,16 @@ class Prover:
                 finished = parse_finish(dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments, self.domain)
                 ending = finished if isinstance(finished, Ending) else None
                 break
+            result = self._call(task, call, calls)
             calls.append(call)
-            result = self._call(task, call)
             results.append(result)
             values.append(orjson.loads(result.content))
         return Episode(tuple(calls), tuple(results), self.backend.changes(), ending)
 
-    def _call(self, task: Task, call: ToolCall) -> ToolResult:
+    def _call(self, task: Task, call: ToolCall, before: Sequence[ToolCall]) -> ToolResult:
+        if call.name == RESPOND.name and task.user is not None:
+            heard = [said_in(made.arguments) for made in (*before, call) if made.name == RESPOND.name]
+            return ToolResult(reply_content(reply(task.user, heard).text))
         tool = self._tools.get(call.name)
         if tool is not None and tool.key in task.withheld:
             return ToolResult("null", "unknown_tool")
@@ -127,7 +134,8 @@ class Prover:
 
     def judged(self, task: Task, episode: Episode) -> Judgement:
         """Whether an episode met the task's goal."""
-        return judge(task.goal, episode.changes, episode.ending, self.domain)
+        calls = zip(episode.calls, episode.results, strict=False)
+        return judge_task(task, calls, episode.changes, episode.ending, self.domain)
 
     def _runs(self, _task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         self.checked["solution_runs"] += 1
@@ -164,22 +172,36 @@ class Prover:
                 return False
         return True
 
-    def _grounded(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
-        """Every literal of the solution is said in the request, or stated by a workflow's words, or turns a page."""
-        for step in task.solution[:-1]:
+    def _grounded(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        """Every literal of the solution is said in the request or by the user before, or stated by a workflow's words, or turns a page."""
+        words = task.request
+        for number, step in enumerate(task.solution[:-1]):
+            if step.name == RESPOND.name:
+                words += f"\n{orjson.loads(episode.results[number].content)['reply']}"
+                continue
             page = self._tools[step.name].program.page[1] if step.name in self._tools else ""
             for name, value in step.arguments.items():
                 for literal in literals(value):
                     self.checked["grounded"] += 1
-                    if name != page and not self._is_said(task, literal):
+                    if name != page and not self._is_said(task, literal, words):
                         return False
         return True
 
-    def _is_said(self, task: Task, literal: Any) -> bool:
+    def _asking_needed(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        """Without any one thing said to the user the solution lacks a value, or breaks a rule."""
+        for index in [i for i, step in enumerate(task.solution) if step.name == RESPOND.name]:
+            self.checked["asking_needed"] += 1
+            silent = replace(task, solution=without(task.solution, index))
+            played = self.play(silent, silent.solution)
+            if self.judged(task, played).success and self._grounded(silent, played, ()):
+                return False
+        return True
+
+    def _is_said(self, task: Task, literal: Any, words: str) -> bool:
         said = re.sub(r"\s+", " ", task.said.get(orjson.dumps(literal).decode(), "")).strip()
         if said in ("", STATED):
             return said == STATED
-        return re.search(rf"(?<!\w){re.escape(said.casefold())}(?!\w)", task.request.casefold()) is not None
+        return re.search(rf"(?<!\w){re.escape(said.casefold())}(?!\w)", words.casefold()) is not None
 
     def _gives_nothing_away(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """No id that the solution looks up stands in the request."""
@@ -213,7 +235,7 @@ class Prover:
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}
         pairs = zip(episode.calls, episode.results, strict=True)
-        calls: list[tuple[str, Any, str]] = [(keys[c.name], c.arguments, r.reason) for c, r in pairs]
+        calls: list[tuple[str, Any, str]] = [(keys[c.name], c.arguments, r.reason) for c, r in pairs if c.name in keys]
         return not self._world.broken_policy(episode.changes, calls)
 
     def _replays(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:

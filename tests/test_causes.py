@@ -105,6 +105,13 @@ def no_ending() -> tuple[Cause, str]:
     return caused(task, plan_of(task.solution[:1])), rf"looping: {task.solution[0].name}\(.*\) came to the same result 30 times"
 
 
+def never_asked() -> tuple[Cause, str]:
+    """What the request left out was never asked for."""
+    return caused(
+        first("missing_information"), (call("finish", outcome="done"),)
+    ), r"^respond\(text=.*\) was needed; it called nothing, and ended done"
+
+
 def gave_up() -> tuple[Cause, str]:
     """All was there, and it was called impossible."""
     task = first("chain")
@@ -272,6 +279,7 @@ BUILT: dict[str, Callable[[], tuple[Cause, str]]] = {
     build.__name__: build
     for build in (
         no_ending,
+        never_asked,
         gave_up,
         gave_up_after_error,
         did_the_forbidden,

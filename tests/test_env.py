@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 
 from envs import ToolEnv, Worlds, register_envs, worlds_of
 from envs.registration import WORLDS_ID
-from envs.users import RESPOND
 from envs.worlds import GrownShelf
 from playing import DOMAINS, coming_calls, make_env, solve, some_tasks
 from synthtools.backend import Backend
@@ -34,6 +33,8 @@ from synthtools.load import load_domain
 from synthtools.pack import save_pack
 from synthtools.task import Task
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
+from synthtools.user import User as Person
 
 IDS = [*(catalog()[name].env_id for name in DOMAINS), WORLDS_ID]
 FINISH = ToolCall("finish", {"outcome": "impossible", "about": ""})
@@ -201,7 +202,7 @@ def test_a_task_can_be_named() -> None:
 def test_hostile_actions_are_answered() -> None:
     """Whatever is passed for an action comes back as a typed error in JSON; nothing has changed, and the episode goes on."""
     env = make_env(DOMAINS[0], max_steps=len(HOSTILE) + 2)
-    env.reset(seed=1)
+    env.reset(options={"task": next(task for task in some_tasks(DOMAINS[0], 20) if task.user is None)})
     for action in HOSTILE:
         observation, reward, terminated, truncated, info = env.step(action)
         assert (reward, terminated, truncated) == (0.0, False, False), action
@@ -225,7 +226,7 @@ def arena() -> ToolEnv:
     return make_env(DOMAINS[0], max_steps=1_000_000)
 
 
-NAMES = st.deferred(lambda: st.sampled_from([*arena().worlds.offers(DOMAINS[0], False).domain.tools, "finish"])) | st.text()
+NAMES = st.deferred(lambda: st.sampled_from([*arena().worlds.offers(DOMAINS[0]).domain.tools, "finish"])) | st.text()
 
 
 @given(st.builds(ToolCall, NAMES, st.dictionaries(st.text(), JSON) | st.text()) | JSON)
@@ -476,7 +477,9 @@ def test_worlds_of_tasks_at_hand() -> None:
 
 
 class Guest:
-    """A user who counts what it hears."""
+    """A user who counts what it hears, and stays."""
+
+    gone = False
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -491,10 +494,22 @@ class Guest:
         return f"That is remark {len(self.heard)}, é."
 
 
-def test_a_user_is_heard() -> None:
-    """Where there is a user there is `respond`; forks remember what was said and go on apart."""
+ANYONE = Person("plain", 1, "Do it.")
+"""A user who knows nothing."""
+
+
+def test_who_stays_away_is_not_asked() -> None:
+    """A task without a user has no `respond`, whoever is there to play one."""
     env = make_env(DOMAINS[0], user=Guest())
-    env.reset(seed=1)
+    env.reset(options={"task": some_tasks(DOMAINS[0], 1)[0]})
+    assert "respond" not in [tool["function"]["name"] for tool in env.tools]
+    assert env.step(ToolCall(RESPOND.name, {"text": "hello"}))[4]["error"] == "unknown_tool"
+
+
+def test_a_user_is_heard() -> None:
+    """Where a task has a user there is `respond`, and who plays the user answers; forks remember what was said and go on apart."""
+    env = make_env(DOMAINS[0], user=Guest())
+    env.reset(options={"task": replace(some_tasks(DOMAINS[0], 1)[0], user=ANYONE)})
     assert [tool["function"]["name"] for tool in env.tools][-2:] == [RESPOND.name, "finish"]
     replies = [env.step(ToolCall(RESPOND.name, {"text": "hello"}))[0] for _ in range(2)]
     assert replies == ['{"reply":"That is remark 1, é."}', '{"reply":"That is remark 2, é."}']

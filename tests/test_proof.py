@@ -14,9 +14,11 @@ from small import tool_shed
 from synthtools.backend import LocalBackend
 from synthtools.generate import Factory
 from synthtools.goal import Alternative, Answer, Change, Goal
+from synthtools.hearing import Topic
 from synthtools.proof import GATES, Prover
 from synthtools.task import Derived, Ref, SolutionStep, Task
 from synthtools.tasks.describe import Claim, Description
+from synthtools.user import Fact, User
 
 SHED = shed()
 FACTORY = Factory(SHED, 0)
@@ -134,6 +136,13 @@ def no_other_way() -> Task:
     return replace(refused(), start=start)
 
 
+def asking_needed() -> Task:
+    """The user is asked for what the request says."""
+    user = User("plain", 1, LENDING.request, (Fact("tool_id", "tool", Topic("row", ("tool",)), "the drill"),))
+    asks = SolutionStep("respond", {"text": "Which tool?"})
+    return replace(LENDING, user=user, solution=(*LENDING.solution[:-1], asks, FINISH))
+
+
 def refused() -> Task:
     """The lending without the tool for it, so that a number is wanted instead."""
     finder = SHED.tool("search_neighbours").name
@@ -160,7 +169,7 @@ FAULTY = {
     make.__name__: make
     for make in (
         *(solution_runs, goal_false_at_start, constant_endings_fail, solution_succeeds, every_write_needed, grounded),
-        *(mutants_fail, free_order, replays_exactly, gives_nothing_away, policies_kept),
+        *(mutants_fail, free_order, replays_exactly, gives_nothing_away, policies_kept, asking_needed),
     )
 }
 
@@ -213,4 +222,6 @@ def test_checks_are_counted() -> None:
     assert set(prover.checked.values()) == {0}
     assert prover.prove(LENDING) == ""
     looked_at = {gate for gate, number in prover.checked.items() if number}
-    assert looked_at == set(GATES) - {"constant_endings_fail", "gives_nothing_away", "free_order", "descriptions_fit_one", "no_other_way", "twins"}
+    assert looked_at == set(GATES) - {
+        *("constant_endings_fail", "gives_nothing_away", "free_order", "descriptions_fit_one", "no_other_way", "twins", "asking_needed")
+    }

@@ -76,11 +76,12 @@ def test_the_last_words_hold_the_answer(task: str, lessons: Mapping[str, tuple[T
 
 @pytest.mark.parametrize("outcome", ["impossible", "not_allowed"])
 def test_a_refusal_says_what_stands_in_the_way(outcome: str, lessons: Mapping[str, tuple[Trajectory, ...]]) -> None:
-    """The ability or the policy, in words."""
+    """The ability or the policy, in words; where a rule of the task does, what the user said."""
     refused = {name: task.goal.alternatives[0].about for name, task in TASKS.items() if task.goal.alternatives[0].outcome == outcome}
     assert refused
-    silent = [item.steps[-1].text for name, about in refused.items() for item in lessons[name] if in_words(about) not in item.steps[-1].text]
-    assert silent == []
+    for name, about in refused.items():
+        forms = PHRASES[about] if TASKS[name].rules else (in_words(about),)
+        assert [item.steps[-1].text for item in lessons[name] if not any(form in item.steps[-1].text for form in forms)] == []
 
 
 def test_a_row_that_is_named_was_changed(lessons: Mapping[str, tuple[Trajectory, ...]]) -> None:

@@ -16,8 +16,9 @@ from synthtools.arguments import ArgumentError, parse_text
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Changes, Ending
-from synthtools.judge import judge, relevant
+from synthtools.judge import judge_task, relevant
 from synthtools.promise import broken
+from synthtools.rule import broken_rules
 from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall, ToolResult
 
@@ -70,7 +71,7 @@ class Evidence:
     reason: str
     """What the judge holds to be nearest at fault."""
     broken: tuple[str, ...]
-    """Policies that were broken, as their machine checks say."""
+    """Policies and rules of the task that were broken, as their machine checks say."""
     twice: tuple[Made, ...]
     """Calls without which, as they repeat earlier ones, the changes would have been right."""
     reference: Reference
@@ -116,7 +117,7 @@ class Examiner:
             changes=relevant(net, env.domain),
             success=judgement.success,
             reason=judgement.reason,
-            broken=tuple(_broken(env.backend, env.domain, net, calls)),
+            broken=(*_broken(env.backend, env.domain, net, calls), *broken_rules(task.rules, task.user, env.calls, env.ending, env.domain)),
             twice=(),
             reference=reference,
         )
@@ -144,7 +145,7 @@ class Examiner:
         for made in evidence.deeds:
             if made not in repeats:
                 env.step(ToolCall(made.name, dict(made.arguments)))
-        judged = judge(evidence.task.goal, env.backend.changes(), evidence.ending, evidence.domain)
+        judged = judge_task(evidence.task, env.calls, env.backend.changes(), evidence.ending, evidence.domain)
         if not judged.success and judged.reason not in ("wrong_answer", "wrong_about"):
             return evidence
         return replace(evidence, twice=repeats)

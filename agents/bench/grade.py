@@ -17,7 +17,7 @@ from agents.bench.label import Label, read_label
 from agents.bench.metrics import Counted, as_data, by, chances, share
 from agents.run import Row, Stored
 from agents.summary import names_of
-from envs import ToolEnv
+from agents.validate import open_env
 from synthtools.backends import BackendName
 from synthtools.pack import Pack, load_pack
 from synthtools.task import Task
@@ -117,7 +117,7 @@ def graded(folder: Path, *, trust: bool = False, backend: BackendName | None = N
 
 def _episodes(run: Stored, pack: Pack, names: Mapping[str, str], how: tuple[BackendName | None, Progress | None]) -> Iterator[Episode]:
     backend, progress = how
-    env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"], backend=backend)
+    env = open_env(run, pack, backend)
     examiner, tasks = Examiner(env), {task.id: task for task in pack.tasks}
     ((total,),) = run.table("SELECT COUNT(*) FROM trajectory")
     try:

@@ -20,6 +20,7 @@ GATES = {
     "twins": "one of two tasks that stand or fall together was turned away",
     "policies_kept": "the solution broke a policy",
     "no_other_way": "another tool could do what the missing one does",
+    "asking_needed": "the user was asked for what was known, or need not be asked",
     "difficulty": "easier or harder than was asked for",
     "alike": "too much like tasks that were there already",
 }
@@ -37,14 +38,17 @@ NOT_BUILT = {
     "no_value": "there is no value to compare with",
     "no_values": "there are no values to choose from",
     "no_words": "the blueprint has no words for it",
+    "nobody_to_identify": "the job is about no one person on file, or about several",
     "not_a_chain": "one call was enough",
     "not_describable": "no words fit that one thing alone",
     "not_found": "the tools do not find the thing",
     "not_shown": "no result shows the value",
     "not_single": "more than one call was needed",
     "not_the_only_one": "several rows fit where one was meant",
+    "not_told": "the user did not understand what was asked",
     "nothing_done": "the job changed nothing",
     "nothing_of_the_kind": "the blueprint offers nothing of this kind",
+    "nothing_to_leave_out": "the words can do without none of their values",
     "nothing_to_pick": "a search came back empty",
     "other_workflow": "a job of another kind was drawn",
     "policy_not_broken": "the set-up did not make the policy forbid it",
@@ -69,6 +73,7 @@ FAULTS = {
     "missing_change": "left something undone",
     "extra_change": "changed what was not asked for",
     "wrong_change": "changed something wrongly",
+    "broken_rule": "broke a rule of the task: did not ask first",
 }
 """What was nearest at fault in an episode that did not meet its goal."""
 _PREFIX = "not_built:"

@@ -17,6 +17,7 @@ from envs.worlds import Worlds
 from synthtools.backends import BackendName
 from synthtools.task import Task
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
 
 Tool = Mapping[str, Any]
 RewardName = Literal["success", "shaped"]
@@ -122,9 +123,10 @@ class Stage:
         return observation
 
     def say(self, text: str) -> None:
-        """Text without a call, which ends the episode as `finish` with that answer does."""
+        """Text without a call: said to the user where there is one, and elsewhere the end, as `finish` with that answer is."""
         if self._env is not None:
-            call = finish_call(text)
+            talks = self._env.task.user is not None
+            call = ToolCall(RESPOND.name, {"text": text}) if talks else finish_call(text)
             self.call(call.name, dict(call.arguments) if isinstance(call.arguments, Mapping) else {})
 
     def settle(self) -> float:
@@ -165,6 +167,7 @@ def make_environment(name: str, tools: Sequence[Tool], pool: Pool, *, rewards: b
 def executed(completions: Sequence[Sequence[Mapping[str, Any]]], environments: Sequence[Any], **rest: object) -> list[float]:
     """TRL's reward function: what the calls came to; a last turn of text alone stands for `finish` with that answer.
 
+    Where there is a user it is said to them, and the episode, which TRL goes no further with, is not ended.
     What broke on our side during a rollout is raised here, as TRL tells the model of it and goes on.
     """
     for messages, environment in zip(completions, environments, strict=True):
