@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from envs.users import RESPOND
 from synthtools.domain import Domain
+from synthtools.fault import SERVICE, Fault
 from synthtools.finish import finish_tool
+from synthtools.shown import faulty_schemas
+from synthtools.task import Task
+from synthtools.wait import WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,17 @@ class Offers:
         self._texts = {key: orjson.dumps(schema).decode() for key, schema in (self._schemas | self._always).items()}
         self._made: dict[tuple[str, ...], Offer] = {}
 
-    def without(self, withheld: tuple[str, ...]) -> Offer:
-        """What an agent is given that lacks the tools of these keys."""
+    def without(self, withheld: tuple[str, ...], faults: Sequence[Fault] = ()) -> Offer:
+        """What an agent is given that lacks the tools of these keys; where things go wrong on purpose, as the faults have it shown, and `wait`."""
         if withheld not in self._made:
             self._made[withheld] = self._make(withheld)
-        return self._made[withheld]
+        return self._with(faults, self._made[withheld]) if faults else self._made[withheld]
+
+    def _with(self, faults: Sequence[Fault], offer: Offer) -> Offer:
+        count = len(offer.tools) - len(self._always)
+        keys = {tool.name: tool.key for tool in self.domain.tools.values()}
+        tools = (*faulty_schemas(keys, offer.tools[:count], faults), WAIT.schema(), *offer.tools[count:])
+        return replace(offer, tools=tools, text=orjson.dumps(tools).decode())
 
     def _make(self, withheld: tuple[str, ...]) -> Offer:
         given = {key: schema for key, schema in self._schemas.items() if key not in withheld} | self._always
@@ -57,6 +67,11 @@ class Offers:
             withheld=barred,
             special=barred | self._always.keys(),
         )
+
+
+def opening_words(domain: Domain, task: Task) -> str:
+    """The words before a task's request: where things go wrong on purpose, what is documented of that stands there too."""
+    return briefing(domain, task.start.now) + (f"\n{SERVICE}" if task.faults else "")
 
 
 def briefing(domain: Domain, now: str = "") -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from synthtools.backend import Snapshot
 from synthtools.calculator import vet_derivation
+from synthtools.fault import faults_from_json, faults_to_json
 from synthtools.goal import Alternative, Answer, Change, Changes, Goal
 from synthtools.task import Derived, Ref, SolutionStep, Task
 
@@ -32,6 +33,8 @@ def task_to_json(task: Task) -> bytes:
         "solution": [{"name": s.name, "arguments": {k: _argument(v) for k, v in s.arguments.items()}} for s in task.solution],
         "goal": [_alternative(a) for a in task.goal.alternatives],
     }
+    if task.faults:
+        record["faults"] = faults_to_json(task.faults)
     return orjson.dumps(record)
 
 
@@ -53,6 +56,7 @@ def task_from_json(text: bytes | str) -> Task:
         twin=r["twin"],
         skeleton=r["skeleton"],
         said=r["said"],
+        faults=faults_from_json(r.get("faults", [])),
     )
 
 

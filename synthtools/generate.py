@@ -24,12 +24,13 @@ from synthtools.tasks.maker import Candidate, Maker
 
 SHARES: Mapping[str, float] = {
     "single": 0.12,
-    "chain": 0.26,
+    "chain": 0.18,
     "several": 0.16,
     "conditional": 0.12,
     "question": 0.14,
     "missing_tool": 0.10,
     "forbidden": 0.10,
+    "recovery": 0.08,
 }
 """Share of each kind in a default pack."""
 TASKS_PER_DOMAIN = 316
@@ -98,7 +99,7 @@ class Factory:
         return tuple(c.task for c in candidates)
 
     def _judge(self, candidate: Candidate) -> str:
-        return self.prover.prove(candidate.task, candidate.described)
+        return self.prover.prove(candidate.task, candidate.described, candidate.recovery)
 
     def _drop(self, gate: str, kind: str) -> None:
         kinds = self.dropped.setdefault(gate, {})

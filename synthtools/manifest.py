@@ -131,6 +131,8 @@ class TaskLine(_Strict):
     said: dict[str, str]
     solution: Annotated[list[StepLine], Field(min_length=1)]
     goal: Annotated[list[AlternativeLine], Field(min_length=1)]
+    faults: list[dict[str, Any]] = []
+    """Read by `synthtools.fault`."""
 
 
 def fault_of(error: ValidationError) -> str:

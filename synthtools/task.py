@@ -9,10 +9,11 @@ from typing import Any
 
 from synthtools.backend import Snapshot
 from synthtools.calculator import calculate
+from synthtools.fault import Fault
 from synthtools.goal import Goal
 from synthtools.tool import ToolCall
 
-KINDS = ("single", "chain", "several", "conditional", "question", "missing_tool", "forbidden")
+KINDS = ("single", "chain", "several", "conditional", "question", "missing_tool", "forbidden", "recovery")
 """Kinds of task generated now."""
 
 
@@ -70,6 +71,8 @@ class Task:
     """The request with its values masked."""
     said: Mapping[str, str] = dataclass_field(default_factory=dict)
     """Value (as JSON text) → how the request says it: what grounds the solution's literals."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong on purpose, and when."""
 
 
 def resolve(step: SolutionStep, results: Sequence[Any]) -> ToolCall:

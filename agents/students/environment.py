@@ -16,7 +16,7 @@ from envs.reward import ERROR_COST
 from envs.worlds import Worlds
 from synthtools.backends import BackendName
 from synthtools.task import Task
-from synthtools.tool import ToolCall
+from synthtools.tool import FAULTS, ToolCall
 
 Tool = Mapping[str, Any]
 RewardName = Literal["success", "shaped"]
@@ -117,7 +117,7 @@ class Stage:
         self._earned += gained
         if info.get("error") != "episode_done":
             self.tally.calls += 1
-            self.tally.errors += "error" in info
+            self.tally.errors += "error" in info and info["error"] not in FAULTS
         self.tally.seconds += perf_counter() - begun
         return observation
 

@@ -13,6 +13,7 @@ from synthtools import language as words
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Changes, Goal
+from synthtools.recovery import Recovery
 from synthtools.sample import CallSampler
 from synthtools.task import SolutionStep, Task
 from synthtools.tasks.build import Builder, NotBuilt
@@ -29,6 +30,8 @@ class Candidate:
 
     task: Task
     described: tuple[Description, ...]
+    recovery: Recovery | None = None
+    """Where things go wrong on purpose."""
 
 
 @dataclass(slots=True)
