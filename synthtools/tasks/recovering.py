@@ -35,13 +35,14 @@ def recovery(bases: Sequence[Base], missing: Base, maker: Maker) -> Made:
     reason = "nothing_to_strike"
     for _ in range(_BASES):
         try:
-            return _down(maker, missing(maker)) if kind == _DOWN else (_struck(maker, maker.pick(bases)(maker)[0], kind),)
+            return down(maker, missing(maker)) if kind == _DOWN else (struck(maker, maker.pick(bases)(maker)[0], kind),)
         except NotBuilt as error:
             reason = str(error)
     raise NotBuilt(f"{kind}:{reason}")
 
 
-def _struck(maker: Maker, base: Candidate, kind: str) -> Candidate:
+def struck(maker: Maker, base: Candidate, kind: str) -> Candidate:
+    """A task without faults as one with a fault of a type, of `STRIKERS`. Raises NotBuilt."""
     played = _played(maker, base.task)
     made = STRIKERS[kind](played)
     return _candidate(maker, base, made)
@@ -86,8 +87,11 @@ def _plain(parameters: Any) -> dict[str, Any]:
     return found
 
 
-def _down(maker: Maker, pair: Made) -> Made:
-    """The needed tool is down for good: it is tried as often as is documented, and given up; in the twin it comes back before that."""
+def down(maker: Maker, pair: Made) -> Made:
+    """The needed tool is down for good: it is tried as often as is documented, and given up; in the twin it comes back before that.
+
+    Takes a pair without and with the tool. Raises NotBuilt.
+    """
     without, twin = pair
     played = _played(maker, twin.task)
     missing = maker.domain.tool(without.task.withheld[0])
