@@ -272,7 +272,7 @@ def _candidates(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape
 def _lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, count: int) -> Lesson:
     """`count`: tools at most, or the needed and `SPARE` more; 0: all."""
     rng = np.random.Generator(np.random.PCG64(derive(seed, "lesson") >> 11))
-    hides = rng.random() < shape.masked and not _names_told(messages)
+    hides = rng.random() < shape.masked and not names_told(messages)
     needs = needs_of(calls_of(messages))
     shown = choose(tools, needs, count, rng) if shape.spare else [tool for tool in tools if name_of(tool) in {*needs.arguments, *ALWAYS}]
     if shape.brief:
@@ -281,7 +281,7 @@ def _lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, se
     return masked(lesson, rng) if hides else lesson
 
 
-def _names_told(messages: Sequence[Message]) -> bool:
+def names_told(messages: Sequence[Message]) -> bool:
     """Whether an error speaks of a called tool or of an argument by its name."""
     errors = [str(message["content"]) for message in messages if message["role"] == "tool" and '"error"' in str(message["content"])]
     names = {word for name, given in (calls_of(messages) if errors else ()) for word in (name, *(f"'{key}'" for key in given))}
