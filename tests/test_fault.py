@@ -43,6 +43,8 @@ from synthtools.fault import (
 from synthtools.faulty import FaultyBackend, faulty
 from synthtools.generate import Factory
 from synthtools.load import load_domain
+from synthtools.mirror import MirroredBackend
+from synthtools.proof import Prover
 from synthtools.recovery import Recovery
 from synthtools.seed import generator
 from synthtools.task import SolutionStep, Task, resolve
@@ -406,6 +408,16 @@ def test_any_schedule_loses_nothing(data: st.DataObject) -> None:
             mirror.call(call)
         assert env.backend.changes() == mirror.changes()
     assert isinstance(env.backend, FaultyBackend)
+
+
+def test_two_backends_fare_alike() -> None:
+    """Faults go around any backend: what is proven in two at once holds in both, snapshots and net changes included."""
+    domain = load_domain(HERE[0])
+    mirrored = MirroredBackend(LocalBackend(domain), LocalBackend(domain))
+    for kind in TYPES:
+        for candidate in proven(HERE[0], kind):
+            assert Prover(domain, mirrored).prove(candidate.task, candidate.described, candidate.recovery) == ""
+            mirrored.snapshot()
 
 
 def test_no_faults_no_wrapper() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from synthtools.fault import ChangedSchema, Injected, MisleadingDocs, Partial, R
 from synthtools.judge import relevant
 from synthtools.task import Ref, SolutionStep, value_of
 from synthtools.tasks.build import NotBuilt
+from synthtools.tasks.looking import look_for
 from synthtools.tasks.played import Faulted, Played
 from synthtools.wait import WAIT
 
@@ -32,7 +33,7 @@ _STALE_TRIES = 8
 def timeout(played: Played) -> Faulted:
     """A write gets no answer and was not carried out: one looks, sees that it is missing, and makes it."""
     index = played.pick(played.writes())
-    step, look = played.steps[index], _look(played, index)
+    step, look = played.steps[index], look_for(played, index)
     faults = (Timeout(played.tool(index).key, played.nth(index)),)
     return Faulted(faults, played.spliced(index, (step, look, step), 2), (played.steps,))
 
@@ -40,7 +41,7 @@ def timeout(played: Played) -> Faulted:
 def timeout_after(played: Played) -> Faulted:
     """A write gets no answer and was carried out: one looks, and does not make it again."""
     index = played.pick([index for index in played.writes() if not played.uses(index) and _doubles(played, index)])
-    step, look = played.steps[index], _look(played, index)
+    step, look = played.steps[index], look_for(played, index)
     faults = (Timeout(played.tool(index).key, played.nth(index), "timeout_after"),)
     return Faulted(faults, played.spliced(index, (step, look), 0), (played.spliced(index, (step, step), 1),))
 
@@ -137,31 +138,6 @@ def _doubles(played: Played, index: int) -> bool:
     once = played.backend.changes()
     again = played.after((*steps, steps[-1]))[-1].error is None
     return again and relevant(played.backend.changes(), played.domain) != relevant(once, played.domain)
-
-
-def _look(played: Played, index: int) -> SolutionStep:
-    """A read by which one sees whether a write was carried out. Raises NotBuilt where there is none."""
-    before, step = played.steps[:index], played.steps[index]
-    for look in _looks(played, index):
-        if played.after((*before, look))[-1].content != played.after((*before, step, look))[-1].content:
-            return look
-    raise NotBuilt("nothing_to_look_at")
-
-
-def _looks(played: Played, index: int) -> Iterator[SolutionStep]:
-    """Lists of what a write adds, by what it refers to; then the things that it refers to."""
-    tool, arguments = played.tool(index), played.steps[index].arguments
-    referred = {name: value for name, value in arguments.items() if name in tool.refers and not isinstance(value, list)}
-    tools = played.domain.tools.values()
-    added = [each for each in tools if each.origin.kind == "search" and f"+{each.origin.entity}" in tool.writes]
-    for search in added:
-        for name, value in referred.items():
-            if name in search.parameters["properties"]:
-                yield SolutionStep(search.name, {name: value})
-    for name, value in referred.items():
-        for get in tools:
-            if get.origin.kind == "get" and get.origin.entity == tool.refers[name]:
-                yield SolutionStep(get.name, {get.parameters["required"][0]: value})
 
 
 def _places(played: Played, index: int) -> list[int]:
