@@ -64,12 +64,15 @@ def _start(start: Snapshot) -> dict[str, Any]:
     record: dict[str, Any] = {"domain": start.domain, "world": start.world, "setup": list(start.setup)}
     if start.delta or start.now or start.counters:
         record |= {"delta": base64.b64encode(start.delta).decode(), "now": start.now, "counters": [list(c) for c in start.counters]}
+    if start.schedule:
+        record["schedule"] = [list(entry) for entry in start.schedule]
     return record
 
 
 def _start_from(r: Mapping[str, Any]) -> Snapshot:
     counters = tuple((name, number) for name, number in r.get("counters", ()))
-    return Snapshot(r["domain"], r["world"], tuple(r["setup"]), base64.b64decode(r.get("delta", "")), r.get("now", ""), counters)
+    schedule = tuple((name, number) for name, number in r.get("schedule", ()))
+    return Snapshot(r["domain"], r["world"], tuple(r["setup"]), base64.b64decode(r.get("delta", "")), r.get("now", ""), counters, schedule)
 
 
 def _argument(value: Any) -> Any:

@@ -126,7 +126,7 @@ class FaultyBackend:
     def _stale(self, fault: StaleRead, call: ToolCall, tool: Tool) -> ToolResult:
         """The answer of the old copy. Raises SetupError where the schedule's own SQL cannot be run."""
         here, start = self.inner.snapshot(), self.task.start
-        self.inner.reset(replace(start, setup=(*start.setup, *fault.copy)))
+        self.inner.reset(replace(start, setup=(*start.setup, *fault.copy), schedule=()))
         try:
             result = self._shown(self._made(call, tool))
         finally:

@@ -75,6 +75,7 @@ class StartLine(_Strict):
     delta: Annotated[str, AfterValidator(_base64)] = ""
     now: str = ""
     counters: list[tuple[str, Count]] = []
+    schedule: list[tuple[str, Count]] = []
 
 
 class StepLine(_Strict):

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from agents.bench.causes import cause_of
 from agents.bench.evidence import Examiner
 from agents.episode import play
 from agents.validate import validate
-from envs import ToolEnv, worlds_of
+from envs import ToolEnv, ToolVectorEnv, worlds_of
 from playing import DOMAINS, coming_calls, make_env, solve, some_tasks
 from synthtools.backend import LocalBackend
 from synthtools.codec import task_from_json, task_to_json
@@ -44,6 +45,7 @@ from synthtools.faulty import FaultyBackend, faulty
 from synthtools.generate import Factory
 from synthtools.load import load_domain
 from synthtools.mirror import MirroredBackend
+from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.proof import Prover
 from synthtools.recovery import Recovery
 from synthtools.seed import generator
@@ -408,6 +410,44 @@ def test_any_schedule_loses_nothing(data: st.DataObject) -> None:
             mirror.call(call)
         assert env.backend.changes() == mirror.changes()
     assert isinstance(env.backend, FaultyBackend)
+
+
+def test_a_vector_plays_them_too() -> None:
+    """Side by side, as one by one."""
+    tasks = [candidate.task for kind in TYPES for candidate in proven(HERE[0], kind)]
+    vector = ToolVectorEnv(env_of(tasks[0]), 2, autoreset_mode="Disabled")
+    vector.reset(seed=1)
+    for task in tasks:
+        alone = env_of(task)
+        vector.reset(options={"task": task})
+        for call in coming_calls(alone):
+            observation, reward, *_ = alone.step(call)
+            together = vector.step([call, call])
+            assert (together[0], list(together[1])) == ((observation, observation), [reward, reward])
+
+
+def test_a_pack_whose_copy_is_no_change_of_rows_is_refused(tmp_path: Path) -> None:
+    """SQL in a schedule is vetted as that of a start; what is sound comes back the same."""
+    task = proven(HERE[0], "stale_read")[0].task
+    domains = {task.domain: load_domain(task.domain)}
+    save_pack(tmp_path / "sound", domains, [task], dropped={}, seed=0)
+    assert load_pack(tmp_path / "sound").tasks == (task,)
+    stale = next(fault for fault in task.faults if isinstance(fault, StaleRead))
+    save_pack(tmp_path / "odd", domains, [replace(task, faults=(replace(stale, copy=("DROP TABLE boat",)),))], dropped={}, seed=0)
+    with pytest.raises(PackError, match="DROP TABLE boat"):
+        load_pack(tmp_path / "odd")
+
+
+def test_a_schedule_goes_on_in_a_task_of_its_own() -> None:
+    """A task that starts in the middle of another's episode is its line, schedule included."""
+    task, reading = calm(HERE[0])
+    task = replace(task, faults=(Unavailable(reading.key, 1, 2),))
+    env = env_of(task)
+    env.step(ToolCall(reading.name, {}))
+    later = task_from_json(task_to_json(replace(task, start=env.backend.snapshot())))
+    assert [env_of(later).step(ToolCall(reading.name, {}))[4].get("error")] == ["unavailable"]
+    env.step(ToolCall(reading.name, {}))
+    assert "error" not in env_of(replace(task, start=env.backend.snapshot())).step(ToolCall(reading.name, {}))[4]
 
 
 def test_two_backends_fare_alike() -> None:

@@ -38,7 +38,7 @@ def recovery(bases: Sequence[Base], missing: Base, maker: Maker) -> Made:
             return down(maker, missing(maker)) if kind == _DOWN else (struck(maker, maker.pick(bases)(maker)[0], kind),)
         except NotBuilt as error:
             reason = str(error)
-    raise NotBuilt(f"{kind}:{reason}")
+    raise NotBuilt(reason)
 
 
 def struck(maker: Maker, base: Candidate, kind: str) -> Candidate:
