@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from synthtools.task import SolutionStep, resolve
+from synthtools.task import SolutionStep, value_of
 from synthtools.tasks.build import NotBuilt
 from synthtools.tasks.played import Played
 
@@ -43,7 +43,8 @@ def _looks(played: Played, index: int) -> Iterator[SolutionStep]:
 
 def _tells(played: Played, index: int, before: Rows, after: Rows) -> bool:
     """Whether what differs can be read as done or not done: a row that holds what was given, a state, a given value, or one seen before."""
-    given = {_cell(value) for value in resolve(played.steps[index], played.results).arguments.values() if not isinstance(value, list)}
+    values = [value_of(value, played.results) for value in played.steps[index].arguments.values()]
+    given = {_cell(value) for value in values if not isinstance(value, list)}
     enough = min(2, len(given))
     if any(len(given & set(map(_cell, row.values()))) >= enough for key, row in after.items() if key not in before):
         return True
