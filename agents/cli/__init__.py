@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, rollout, run, student, suite, tasks, train, validate
+from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, report, rollout, run, student, suite, tasks, train, validate
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -40,6 +40,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "export": export.export,
     "bench": bench.bench,
     "regrade": regrade.regrade,
+    "report": report.report,
     "evaluate": evaluate.evaluate,
 }
 
