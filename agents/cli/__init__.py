@@ -9,7 +9,25 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, report, rollout, run, student, suite, tasks, train, validate
+from agents.cli import (
+    audit,
+    bench,
+    catalog,
+    evaluate,
+    export,
+    generate,
+    image,
+    regrade,
+    report,
+    review,
+    rollout,
+    run,
+    student,
+    suite,
+    tasks,
+    train,
+    validate,
+)
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -41,6 +59,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench": bench.bench,
     "regrade": regrade.regrade,
     "report": report.report,
+    "review": review.review,
     "evaluate": evaluate.evaluate,
 }
 

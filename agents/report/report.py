@@ -60,12 +60,13 @@ def _data(
         tasks |= told[number].tasks
         domains |= told[number].domains
         for episode in episodes:
-            index.append(_entry(episode, names[number][episode.agent]))
+            index.append(entry_of(episode, names[number][episode.agent]))
             stories.append(told[number].stories[place_of(episode)])
     return {"index": index, "tasks": tasks, "domains": domains}, stories
 
 
-def _entry(episode: Episode, agent: str) -> dict[str, Any]:
+def entry_of(episode: Episode, agent: str) -> dict[str, Any]:
+    """What lists and filters need of an episode, its agent named as the report does."""
     return {
         "agent": agent,
         "task": episode.task,

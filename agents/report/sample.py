@@ -37,8 +37,6 @@ def choose(episodes: Sequence[Episode], limit: int | None = None) -> Chosen:
 
 def spread(episodes: Sequence[Episode], count: int, seed: int = 0) -> list[Episode]:
     """So many of the episodes, taken in turns from each agent, kind, outcome and cause; within each they are drawn."""
-    if count >= len(episodes):
-        return list(episodes)
     strata: dict[tuple[str, ...], list[Episode]] = {}
     for episode in episodes:
         strata.setdefault((episode.agent, episode.kind, episode.cause), []).append(episode)
