@@ -60,7 +60,9 @@ class Reviews:
         self._lock = threading.Lock()
         self._db = apsw.Connection(str(self.path))
         try:
-            self._db.execute("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            self._db.set_busy_timeout(10_000)
+            for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
+                self._db.pragma(name, value)
             self._db.transaction_mode = "IMMEDIATE"
             with self._db:
                 self._db.execute(_TABLES)
