@@ -179,10 +179,18 @@ const valueOf = (number, key) => {
   return key === "outcome" ? (entry.success ? "success" : "failure") : String(entry[key] ?? data.tasks[entry.task][key]);
 };
 
+const parts = () => location.hash.replace(/^#\/?/, "").split("?");
+
+/* The episode in the address, which is there at once, whatever is still being unpacked. */
+function addressed() {
+  const [start] = parts();
+  return start && start !== "episodes" ? places.get(normal(start)) : undefined;
+}
+
 async function show() {
   const turn = ++asked;
-  const [start, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const place = start && start !== "episodes" ? places.get(normal(start)) : undefined;
+  const [start, query] = parts();
+  const place = addressed();
   const episodes = start === "episodes" || place !== undefined;
   $("overview").hidden = episodes;
   $("episodes").hidden = !episodes;
@@ -343,9 +351,10 @@ function applyFilters() {
 function move(by) {
   if ($("episodes").hidden || !filtered.length) return false;
   const focused = document.activeElement?.dataset?.number;
-  const from = filtered.indexOf(open === null && focused !== undefined ? Number(focused) : open);
+  const here = addressed();
+  const from = filtered.indexOf(here ?? (focused === undefined ? null : Number(focused)));
   const to = Math.max(0, Math.min(filtered.length - 1, from + by));
-  if (open !== null) {
+  if (here !== undefined) {
     location.hash = link(path(data.index[filtered[to]]), filters);
   } else {
     if (to >= $("list").children.length - 1) extend(to);

@@ -5,6 +5,7 @@ const $ = (id) => document.getElementById(id);
 let reviewer = "";
 let decided = {};
 let place = 0;
+let seen = null;
 let saving = false;
 const drafts = new Map();
 
@@ -35,8 +36,7 @@ async function begin(name) {
   sessionStorage.setItem("reviewer", name);
   $("who").hidden = true;
   $("work").hidden = false;
-  const asked = /^#\/(\d+)$/.exec(location.hash);
-  return go(asked && sample[asked[1] - 1] ? asked[1] - 1 : undecided(-1) ?? 0);
+  return go(addressed() ?? undecided(-1) ?? 0);
 }
 
 /* ---- where ---- */
@@ -46,12 +46,18 @@ function undecided(after) {
   return order.find((number) => !decided[number]);
 }
 
+/* The place in the address, which is there at once, whatever is still being loaded. */
+function addressed() {
+  const asked = /^#\/(\d+)$/.exec(location.hash);
+  return asked && sample[asked[1] - 1] ? asked[1] - 1 : null;
+}
+
 const go = (to) => (location.hash === `#/${to + 1}` ? show() : (location.hash = `#/${to + 1}`));
 
 async function show() {
-  const asked = /^#\/(\d+)$/.exec(location.hash);
-  if (!reviewer || !asked || !sample[asked[1] - 1]) return;
-  place = asked[1] - 1;
+  if (!reviewer || addressed() === null) return;
+  place = addressed();
+  seen = null;
   draw();
   $("comment").value = drafts.get(place) ?? decided[place]?.comment ?? "";
   const here = place;
@@ -59,6 +65,7 @@ async function show() {
     const told = await ask(`/story?place=${here}`);
     if (here !== place) return;
     $("reader").replaceChildren(...storyView(told));
+    seen = here;
     window.scrollTo(0, 0);
     if (document.activeElement === document.body) $("reader").focus({ preventScroll: true });
     document.documentElement.dataset.shown = location.hash;
@@ -82,7 +89,7 @@ function draw() {
 /* ---- deciding ---- */
 
 async function decide(verdict) {
-  if (saving) return;
+  if (saving || seen === null || seen !== addressed()) return;
   saving = true;
   const here = place;
   const decision = { reviewer, place: here, verdict, comment: $("comment").value, seen: decided[here]?.version || 0 };
@@ -142,7 +149,7 @@ async function summarise() {
 
 /* ---- keys ---- */
 
-const step = (by) => go(Math.max(0, Math.min(sample.length - 1, place + by)));
+const step = (by) => go(Math.max(0, Math.min(sample.length - 1, (addressed() ?? place) + by)));
 const KEYS = { a: () => decide("accept"), r: () => decide("reject"), c: () => $("comment").focus(), j: () => step(1), k: () => step(-1), "?": () => $("help").showModal() };
 const ARROWS = { ArrowRight: () => step(1), ArrowLeft: () => step(-1) };
 
