@@ -5,7 +5,8 @@
 The call is a look-up. One episode of the framework's own loop makes it many times in one turn, another once a turn, a third once in all; what
 the first two take beyond the third, over how many calls or turns they have more, is the cost of a call and of a turn. The model is scripted
 and answers at once; for verifiers it is a server on this machine. In turn with them the calls are made in a bare environment, and all figures
-are medians over the rounds. Figures of one framework are kept beside those of the others.
+are medians over the rounds, of this process's processor time (its threads' too, so of that server's). Figures of one framework are kept beside
+those of the others.
 """
 
 from __future__ import annotations
@@ -160,10 +161,10 @@ def figures(name: str) -> dict[str, Any]:
             for number in range(ROUNDS + 1):
                 for shape, turns in shapes.items():
                     for which, play in plays.items():
-                        begun = time.perf_counter()
+                        begun = time.process_time()
                         play(turns)
                         if number:
-                            times.setdefault((which, shape), []).append(time.perf_counter() - begun)
+                            times.setdefault((which, shape), []).append(time.process_time() - begun)
     taken = {key: statistics.median(values) for key, values in times.items()}
     return {
         "bare_call_us": _each(taken, "bare", "many", MANY - 1),

@@ -72,8 +72,9 @@ def world(suite: str, split: str, max_steps: int, trust: bool) -> Solver:
         observation, opening = begin(tasks[str(state.sample_id)], env, derive(0, str(state.sample_id), state.epoch) >> 11)
         system, request = Conversation(opening, PROMPT, as_text).messages
         state.messages = [ChatMessageSystem(content=system["content"]), ChatMessageUser(content=request["content"])]
-        state.store_as(Episode).task = env.task.id
         played = PLAYING[state.uuid] = Played(env, observation, opening)
+        state.store.set("Episode:task", env.task.id)
+        state.store.set("Episode:calls", played.calls)
         played.message = state.messages[0].id
         state.tools = [tool.as_tool() for tool in played.tools()]
         return state

@@ -9,7 +9,7 @@ from typing import Any, Final
 from inspect_ai.model import ChatMessageAssistant, ChatMessageTool
 from inspect_ai.tool import ToolCall as InspectCall
 from inspect_ai.tool import ToolCallError, ToolDef, ToolError, ToolParams
-from inspect_ai.util import StoreModel, store_as
+from inspect_ai.util import StoreModel
 from jsonschema import Draft7Validator
 from pydantic import Field, PrivateAttr, model_serializer
 
@@ -47,6 +47,10 @@ class Parameters(ToolParams):
         made._exact = deepcopy(dict(schema))
         return made
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Parameters:
+        """Itself, as nobody changes it: Inspect copies every tool several times a turn."""
+        return self
+
     @model_serializer(mode="plain")
     def _as_it_is(self) -> dict[str, Any]:
         return deepcopy(self._exact)
@@ -59,6 +63,8 @@ class Played:
         self.first, self.opening = observation, opening
         self.message: str | None = None
         """The id of the first message, by which a model's input shows which sample it is of."""
+        self.calls: list[tuple[str, Any]] = []
+        """As `Episode` keeps them."""
         self._env = env
         self._talks = talks(env.tools)
         self._valid = {tool["function"]["name"]: Draft7Validator(tool["function"]["parameters"]) for tool in env.tools}
@@ -132,7 +138,7 @@ class Played:
         observation, *_, info = self._env.step(call)
         if not over:
             made, _ = self._env.calls[-1]
-            store_as(Episode).calls.append((made.name, made.arguments))
+            self.calls.append((made.name, made.arguments))
         return observation, "error" in info
 
 

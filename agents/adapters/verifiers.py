@@ -141,11 +141,12 @@ class WorldsHarness(vf.Harness[WorldsHarnessConfig]):
         env = ToolEnv(_worlds(data.source, data.split, data.trust), max_steps=data.max_steps)
         env.reset(options={"task": data.id})
         system, request = self.resolve_prompt(data)
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": request}]
+        messages: list[Any] = [{"role": "system", "content": system}, {"role": "user", "content": request}]
+        tools: list[Any] = list(env.tools)
         try:
             async with AsyncOpenAI(base_url=endpoint, api_key=secret, timeout=None) as client:
                 while not (env.terminated or env.truncated):
-                    completion = await client.chat.completions.create(model=ctx.model, messages=messages, tools=list(env.tools))
+                    completion = await client.chat.completions.create(model=ctx.model, messages=messages, tools=tools)
                     messages += _answered(completion.choices[0].message, env)
         except APIStatusError as refusal:
             if trace.stop_condition is None and not is_context_overflow(refusal):

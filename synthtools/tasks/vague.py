@@ -19,12 +19,12 @@ from synthtools.tasks.maker import Maker
 from synthtools.tool import Tool
 from synthtools.user import Fact, Given
 
-_ROWS = ("a certain {n}", "one of the {p}", "a {n} that I'll name to you", "the {n} I have in mind", "one of our {p}", "a {n}, ask me which")
+_ROWS = ("a certain {n}", "one of the {p}", "a {n} that I'll name to you", "the {n} I have in mind", "one of our {p}", "a {n} (ask me which)")
 _VALUES: Mapping[str, tuple[str, ...]] = {
     "day": ("a day that I'll tell you", "a certain day", "the day we talked about", "a date I have yet to give you"),
     "money": ("a sum that I'll tell you", "a certain amount", "the amount I have here", "the sum we agreed"),
     "number": ("a number that I'll tell you", "a certain number", "the figure I have here"),
-    "phone": ("one that I'll read out to you", "a number that I have here"),
+    "phone": ("a number that I'll read out to you", "a number that I have here"),
     "email": ("an address that I'll spell out for you", "a mail address that I have here"),
     "name": ("somebody whose name I'll give you", "somebody new"),
 }
@@ -38,7 +38,7 @@ _SORTS: Mapping[str, Sort] = {
 _ASKED: Mapping[str, tuple[str, ...]] = {
     "row": ("Which {n} do you mean?", "Could you tell me which {n} it is?", "Which {n} is it about?"),
 }
-_ASKED_ELSE = ("What should I put for the {n}?", "Could you tell me the {n}, please?", "What is the {n}?")
+_ASKED_ELSE = ("What should I put for the {n}?", "Could you tell me the {n}, please?")
 _STOP = frozenset("the and for from with that this what which when only last first into onto over than more most other such must will".split())
 _GIVEN: tuple[Given, ...] = ("at_once", "at_once", "at_once", "when_pressed", "corrected")
 
@@ -88,8 +88,8 @@ def _gap(maker: Maker, tool: Tool, job: Job, name: str, sort: Sort) -> Gap:
 
 def label_of(name: str, sort: Sort) -> str:
     """What people call a value by the name of its argument or column."""
-    own = name.replace("_", " ")
-    return f"{own} date" if sort == "day" and not re.search(r"\b(?:date|day|time|month|on|monday)\b", own) else own
+    own = name.replace("_", " ").replace("how many", "number")
+    return f"{own.removesuffix(' on')} date" if sort == "day" and not re.search(r"\b(?:date|day|time|month|monday)\b", own) else own
 
 
 def _noun(maker: Maker, tool: Tool, name: str, drawn: Drawn) -> str:
@@ -98,7 +98,7 @@ def _noun(maker: Maker, tool: Tool, name: str, drawn: Drawn) -> str:
     entity = drawn.rows[0].entity
     alone = sum(entity == other for other in tool.refers.values()) == 1
     noun = called(entity, maker.domain.blueprint.entities[entity])
-    return noun if alone or noun == own else own if own.endswith(noun) else f"{own} {noun}"
+    return noun if alone or noun.endswith(own) else own if own.endswith(noun) else f"{own} {noun}"
 
 
 def _unit(phrase: str, text: str) -> str:
