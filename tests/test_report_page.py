@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.bench.evidence import Examiner
 from agents.report import page as pages
 from agents.report.report import make_report
+from agents.report.story import tell
+from agents.run import Stored
+from agents.trajectory import Step
 from browser import launched, watched
+from envs import ToolEnv
 from reported import HOSTILE, small_run
+from synthtools.pack import load_pack
+from synthtools.tool import ToolCall, ToolResult
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +83,11 @@ def test_a_deep_link_opens_its_episode(browser: Any, address: str) -> None:
         assert page.get_by_label("Rows it changed").count() >= 1
         assert "✓ met" in page.locator(".verdict").inner_text()
         assert page.locator("#list [aria-current]").count() == 1
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")
+        assert page.url.endswith(place(entry))
+        page.evaluate("location.hash = '#/nobody/%E0%A4%A/0'")
+        page.get_by_text("This report does not hold the episode").wait_for()
 
 
 def test_what_an_agent_said_is_only_text(browser: Any, address: str) -> None:
@@ -86,6 +99,32 @@ def test_what_an_agent_said_is_only_text(browser: Any, address: str) -> None:
         assert HOSTILE in seen.page.get_by_label("Conversation").text_content()
         assert seen.page.locator("#reader img, #reader script").count() == 0
         assert "taken" not in seen.page.title()
+
+
+def test_speech_and_faults_are_told_apart(browser: Any, tmp_path: Path) -> None:
+    """What is said to the user and the reply read as speech, without JSON; a fault that was put in a tool's way is marked as one."""
+    run = small_run()
+    with Stored(run) as stored:
+        row = next(stored.rows("success AND kind = 'chain'"))
+    pack, trajectory = load_pack(run / "pack"), row.trajectory()
+    env = ToolEnv(pack)
+    evidence = Examiner(env).examine(trajectory, next(task for task in pack.tasks if task.id == row.task))
+    env.close()
+    assert evidence is not None
+    asked = Step(0, ToolCall("respond", {"text": "Which boat, please?"}), ToolResult('{"reply":"The <Petrel>."}'))
+    failed = Step(1, ToolCall("get_boat", {"id": "B-1"}), ToolResult('{"error":"unavailable"}', "refused", "unavailable"))
+    story = tell(replace(trajectory, steps=(asked, failed)), evidence, [(), ()])
+    figures = make_report([run], 1)
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', figures.page.decode(), re.DOTALL)[0])
+    file = tmp_path / "report.html"
+    file.write_bytes(pages.page("told", data, [story]))
+    with watched(browser, f"{file.as_uri()}{place(data['index'][0])}") as seen:
+        talk = seen.page.get_by_label("Conversation")
+        talk.wait_for()
+        assert talk.locator(".says").all_inner_texts()[1:] == ["Which boat, please?", "The <Petrel>."]
+        assert talk.locator(".tag").all_inner_texts() == ["fault: unavailable"]
+        assert "respond" not in talk.inner_text()
+        assert seen.contrast() == []
 
 
 def test_filters_and_search_narrow_the_list(browser: Any, address: str) -> None:

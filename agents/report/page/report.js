@@ -191,7 +191,7 @@ async function show() {
   const turn = ++asked;
   const [start, query] = parts();
   const place = addressed();
-  const episodes = start === "episodes" || place !== undefined;
+  const episodes = start === "episodes" || start.includes("/");
   $("overview").hidden = episodes;
   $("episodes").hidden = !episodes;
   for (const [id, here] of [["to-overview", !episodes], ["to-episodes", episodes]]) here ? $(id).setAttribute("aria-current", "page") : $(id).removeAttribute("aria-current");
@@ -200,7 +200,15 @@ async function show() {
   document.documentElement.dataset.shown = location.hash;
 }
 
-const normal = (start) => start.split("/").map((part) => encodeURIComponent(decodeURIComponent(part))).join("/");
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const normal = (start) => start.split("/").map((part) => encodeURIComponent(decoded(part))).join("/");
 
 async function showEpisodes(query, place, turn) {
   const same = String(query) === String(filters) && $("list").firstChild;
@@ -273,11 +281,14 @@ const item = (number) => $("list").querySelector(`a[data-number="${number}"]`);
 
 function openEpisode(place, shown) {
   $("list").querySelector("[aria-current]")?.removeAttribute("aria-current");
-  $("episodes").classList.toggle("reading", place !== null);
+  const lost = place === null && parts()[0].includes("/");
+  $("episodes").classList.toggle("reading", place !== null || lost);
   const changed = place !== open;
   open = place;
   if (place === null) {
-    $("reader").replaceChildren(h("p", { class: "quiet wide" }, "Choose an episode to read it: what was asked, every call, what it changed, and what was wanted."));
+    $("reader").replaceChildren(lost
+      ? h("p", { role: "status" }, `This report does not hold the episode ${decoded(parts()[0])}. ${data.left_out}`)
+      : h("p", { class: "quiet wide" }, "Choose an episode to read it: what was asked, every call, what it changed, and what was wanted."));
     return;
   }
   mark(place);
@@ -400,6 +411,7 @@ function begin() {
   $("title").textContent = data.title;
   $("about").textContent = `${suite.name}${suite.version ? ` ${suite.version}` : ""} · ${counted(suite.tasks, "task")} · ${counted(data.trials, "trial")} each · digest ${suite.digest.slice(0, 12)}`;
   makeFilters();
+  skipByFocus();
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("filters").addEventListener("reset", () => setTimeout(applyFilters));
   $("selects").addEventListener("change", applyFilters);

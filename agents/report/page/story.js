@@ -133,3 +133,12 @@ function storyView({ entry, task, domain, story, causes }) {
     backgroundView(task, domain),
   ];
 }
+
+/* The link that skips to the content moves the focus, and leaves the address alone. */
+function skipByFocus() {
+  const skip = document.querySelector(".skip");
+  skip.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.querySelector(skip.getAttribute("href")).focus();
+  });
+}

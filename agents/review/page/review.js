@@ -163,6 +163,7 @@ function press(event) {
   act();
 }
 
+skipByFocus();
 $("title").textContent = `Review of ${title}`;
 $("about").textContent = counted(sample.length, "episode");
 $("who").addEventListener("submit", (event) => {
