@@ -90,10 +90,26 @@ def test_one_begun_again_beside_itself_and_after_others(folder: Path) -> None:
     remembers = generator(folder)
     remembers.complete(PROMPTS, [1, 2, 3], [0, 0, 0])
     twice = [[*PROMPTS[0], 20], [*PROMPTS[0], 21, 22]]
-    assert remembers.complete(twice, [1, 1], [0, 0]) == [plain(folder, prompt) for prompt in twice]
+    alone = [plain(folder, prompt) for prompt in twice]
+    assert alone[0] != alone[1]
+    assert remembers.complete(twice, [1, 1], [0, 0]) == alone
     assert remembers.complete([PROMPTS[1]], [2], [0]) == [plain(folder, PROMPTS[1])]
     remembers.complete([PROMPTS[2]], [9], [0])
     assert len(remembers._heard) == 3
+
+
+def test_a_beginning_in_common_is_read_once(folder: Path) -> None:
+    """A new conversation takes over what it shares with another, and leaves that as it was; it is continued as if read anew."""
+    remembers = generator(folder)
+    tools = [3 + number % 40 for number in range(100)]
+    first, second = [*tools, 5, 6], [*tools, 7, 8, 9]
+    assert remembers.complete([first, second], [1, 2], [0, 0]) == [plain(folder, first), plain(folder, second)]
+    read = []
+    forward = remembers.model.forward
+    remembers.model.forward = lambda ids, **settings: read.append(ids.shape[1]) or forward(ids, **settings)
+    assert remembers.complete([[*tools, 9, 9]], [3], [0]) == [plain(folder, [*tools, 9, 9])]
+    assert read[0] == 1
+    assert remembers.complete([[*first, 11]], [1], [0]) == [plain(folder, [*first, 11])]
 
 
 def test_a_model_that_forgets_is_read_anew(tmp_path: Path) -> None:

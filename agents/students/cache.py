@@ -74,6 +74,14 @@ def side_by_side(caches: Sequence[DynamicCache], config: Any) -> DynamicCache:
     return made
 
 
+def beginning(cache: DynamicCache, length: int, config: Any) -> DynamicCache:
+    """A cache of its own that holds the first so many tokens of a conversation."""
+    made = empty_cache(config)
+    for layer, source in zip(made.layers, cache.layers, strict=True):
+        layer.update(source.keys[..., :length, :], source.values[..., :length, :])
+    return made
+
+
 def narrowed(cache: DynamicCache, rows: torch.Tensor, width: int) -> None:
     """Keep these rows of a cache, and of them the last `width` tokens."""
     for layer in cache.layers:

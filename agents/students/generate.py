@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList, PreTrainedModel, TemperatureLogitsWarper, TopPLogitsWarper
 
-from agents.students.cache import empty_cache, is_plain, narrowed, side_by_side
+from agents.students.cache import beginning, empty_cache, is_plain, narrowed, side_by_side
 from synthtools.seed import derive
 
 _CROWDED = 0.75
 """Rows that still speak, below which the others are put away."""
+_ALIKE = 64
+"""Tokens at the beginning from which a conversation is taken over from another: the same trade's tools, mostly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ class Generator:
         if not self._plain:
             return self._by_transformers(prompts, seeds)
         self._make_room(keys)
-        heard = [self._read(prompt[:-1], self._heard.pop(key, None)) for prompt, key in zip(prompts, keys, strict=True)]
-        self._heard.update(zip(keys, heard, strict=True))
+        known, heard = [self._heard.pop(key, None) for key in keys], []
+        for prompt, key, before in zip(prompts, keys, known, strict=True):
+            heard.append(self._read(prompt[:-1], before))
+            self._heard[key] = heard[-1]
         return self._continue(heard, [prompt[-1] for prompt in prompts], seeds)
 
     def _make_room(self, keys: Sequence[Hashable]) -> None:
@@ -68,8 +72,8 @@ class Generator:
 
     def _read(self, ids: Sequence[int], heard: Heard | None) -> Heard:
         """Read what is new since a conversation was last heard."""
-        heard = heard or Heard([], empty_cache(self.model.config))
-        same = next((i for i, (a, b) in enumerate(zip(ids, heard.ids, strict=False)) if a != b), min(len(ids), len(heard.ids)))
+        heard = heard or self._begun_alike(ids) or Heard([], empty_cache(self.model.config))
+        same = _in_common(ids, heard.ids)
         if same < len(heard.ids):
             heard.cache.crop(same - len(heard.ids))
         if same < len(ids):
@@ -77,6 +81,14 @@ class Generator:
             self.model(new, cache=heard.cache, use_cache=True, logits_to_keep=1)
         heard.ids = list(ids)
         return heard
+
+    def _begun_alike(self, ids: Sequence[int]) -> Heard | None:
+        """The beginning that a new conversation shares with one that is remembered."""
+        like = max(self._heard.values(), key=lambda heard: _in_common(ids, heard.ids), default=None)
+        same = 0 if like is None else _in_common(ids, like.ids)
+        if like is None or same < _ALIKE:
+            return None
+        return Heard(list(ids[:same]), beginning(like.cache, same, self.model.config))
 
     def _continue(self, heard: Sequence[Heard], last: Sequence[int], seeds: Sequence[int]) -> list[list[int]]:
         """What each says after its last token, until its stop."""
@@ -129,6 +141,11 @@ class Generator:
 
     def _chance(self, seeds: Sequence[int]) -> Chance:
         return Chance(self.decoding, [torch.Generator().manual_seed(derive(seed, "tokens") >> 1) for seed in seeds])
+
+
+def _in_common(ids: Sequence[int], others: Sequence[int]) -> int:
+    """How many tokens two conversations begin with alike."""
+    return next((i for i, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), min(len(ids), len(others)))
 
 
 class Chance(LogitsProcessor):  # type: ignore[misc]
