@@ -164,7 +164,7 @@ class ChatAgent:
         completion = self._ask(conversation)
         message = completion.choices[0].message
         tokens = 0 if completion.usage is None else completion.usage.completion_tokens
-        text, calls = printable(message.content or ""), _calls(message)
+        text, calls = printable(message.content or ""), calls_of(message)
         return Turn(calls, text, tokens) if calls else conversation.spoken(text, tokens)
 
     def _ask(self, conversation: Conversation) -> ChatCompletion:
@@ -197,7 +197,8 @@ def _make_chat(sampling: Sampling, endpoint: Endpoint, budget: Budget, tasks: Ma
     return ChatAgent(sampling, endpoint, budget)
 
 
-def _calls(message: ChatCompletionMessage) -> tuple[ToolCall, ...]:
+def calls_of(message: ChatCompletionMessage) -> tuple[ToolCall, ...]:
+    """The calls of an endpoint's message, their arguments as the text that came."""
     calls = []
     for call in message.tool_calls or ():
         if call.type == "function":

@@ -29,7 +29,7 @@ from agents.conversation import AsArguments, Conversation, as_object, as_text
 from agents.run import Row, RunError, Stored
 from agents.trajectory import Trajectory, turn_fault
 from agents.validate import row_of
-from envs.offer import Offers, briefing
+from envs.offer import Offers, opening_words
 from synthtools.pack import Pack
 from synthtools.replacing import replacing
 from synthtools.task import Task
@@ -116,7 +116,7 @@ class Givens:
         """What the agent of one task was given."""
         task = self._tasks[name]
         offer, domain = self._offers[task.domain].of(task), self._domains[task.domain]
-        opening = Opening(name, briefing(domain, task.start.now, task.rules).rstrip(), task.request, offer.tools, 0)
+        opening = Opening(name, opening_words(domain, task).rstrip(), task.request, offer.tools, 0)
         return Given(opening, offer.text, frozenset(name for name, tool in domain.tools.items() if tool.read_only))
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from agents.agent import reply_of
 from agents.episode import seed_of
 from agents.model_user import RecordedUser
 from agents.run import Row, Stored
 from agents.trajectory import Trajectory, dump_trajectory, turn_fault
 from envs import ToolEnv
+from envs.speech import reply_of
 from envs.worlds import worlds_of
 from synthtools.backends import BackendName
 from synthtools.domain import Domain

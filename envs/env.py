@@ -12,8 +12,7 @@ import gymnasium
 from gymnasium.error import ResetNeeded
 
 from envs.action import Action, as_call
-from envs.faults import Faults
-from envs.offer import Offer, briefing
+from envs.offer import Offer, opening_words
 from envs.reward import Reward, Shaping
 from envs.spaces import CallSpace, Schemas, UnicodeSpace
 from envs.transcript import write_transcript
@@ -22,6 +21,7 @@ from envs.worlds import Worlds, as_worlds
 from synthtools.backend import Backend, Snapshot
 from synthtools.backends import BACKENDS, BackendName, open_backend
 from synthtools.domain import Domain
+from synthtools.faulty import faulty
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
 from synthtools.judge import judge_task, potential
@@ -79,7 +79,6 @@ class ToolEnv(gymnasium.Env[str, Action]):
         max_steps: int = MAX_STEPS,
         render_mode: str | None = None,
         user: User | None = None,
-        faults: Faults | None = None,
         backend: BackendName | None = None,
     ) -> None:
         """`user` answers instead of the scripts of users. ValueError: unknown reward, render mode or backend, fewer than two steps."""
@@ -93,7 +92,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
             raise ValueError(f"backend is {backend!r}: it can be {', '.join(map(repr, BACKENDS))} or None")
         self.worlds = as_worlds(worlds)
         self.reward, self.max_steps, self.render_mode = reward, max_steps, render_mode
-        self.user, self.faults = user, faults
+        self.user = user
         self._talker: User | None = None
         self.backend_name = backend
         self.observation_space = UnicodeSpace()
@@ -118,8 +117,6 @@ class ToolEnv(gymnasium.Env[str, Action]):
         super().reset(seed=seed)
         self._begun, self._over = False, True
         task = self._choose(options) if options else self.worlds.draw(self.np_random)
-        if self.faults is not None:
-            self.faults.begin(task)
         self._enter(task)
         if self._talker is not None:
             self._talker.begin(task)
@@ -131,7 +128,8 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._changes = ()
         if self.reward == "shaped":
             self._shaping = Shaping(potential(task.goal, (), self.domain))
-        opening = briefing(self.domain, task.start.now, task.rules) if task.start.now or task.rules else self._offers.briefing
+        plain = not (task.start.now or task.rules or task.faults)
+        opening = self._offers.briefing if plain else opening_words(self.domain, task)
         return f"{opening}\n{task.request}", {"task_id": task.id, "domain": task.domain, "tools": self._offer.text}
 
     def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -178,7 +176,6 @@ class ToolEnv(gymnasium.Env[str, Action]):
             max_steps=self.max_steps,
             render_mode=self.render_mode,
             user=deepcopy(self.user),
-            faults=deepcopy(self.faults),
             backend=self.backend_name,
         )
         other.spec = self.spec
@@ -197,7 +194,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("worlds", "reward", "max_steps", "render_mode", "user", "faults", "spec")
+        kept = ("worlds", "reward", "max_steps", "render_mode", "user", "spec")
         state = {name: getattr(self, name) for name in (*kept, "action_space", "observation_space", "_np_random", "_np_random_seed")}
         return {**state, "backend": self.backend_name, "moment": self._moment() if self._begun else None}
 
@@ -230,7 +227,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         backend = self._backends.get(task.domain)
         if backend is None:
             backend = self._backends[task.domain] = open_backend(self.domain, self.backend_name)
-        self.backend = backend if self.faults is None else self.faults.around(backend)
+        self.backend = faulty(backend, self.domain, task)
 
     def _special(self, call: ToolCall) -> ToolResult:
         """The result of a call that does not reach the backend: a tool withheld, `respond` or `finish`."""
@@ -266,9 +263,9 @@ class ToolEnv(gymnasium.Env[str, Action]):
         if callable(self.reward):
             return float(self.reward(self.task, self._net(), self.ending, result))
         if self._over:
-            return self._shaping.advance(float(self.judgement.success), result.error is not None)
+            return self._shaping.advance(float(self.judgement.success), result.mistaken)
         level = potential(self.task.goal, self._net(), self.domain) - self._shaping.start
-        return self._shaping.advance(level, result.error is not None)
+        return self._shaping.advance(level, result.mistaken)
 
     def _moment(self) -> Moment:
         return Moment(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from synthtools.domain import Domain
+from synthtools.fault import SERVICE, Fault
 from synthtools.finish import finish_tool
 from synthtools.rule import Rule
+from synthtools.shown import faulty_schemas
 from synthtools.task import Task
 from synthtools.user import RESPOND
+from synthtools.wait import WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,12 @@ class Offers:
         self._talking: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Offer] = {}
 
     def of(self, task: Task) -> Offer:
-        """What the agent of a task is given: `respond` too where the task has a user."""
+        """What the agent of a task is given: `respond` too where the task has a user, and what its faults have shown."""
         if task.user is None and not task.rules:
-            return self.without(task.withheld)
-        return self.among(task.withheld, tuple(rule.name for rule in task.rules), talks=task.user is not None)
+            offer = self.without(task.withheld)
+        else:
+            offer = self.among(task.withheld, tuple(rule.name for rule in task.rules), talks=task.user is not None)
+        return self.faulty(offer, task.faults) if task.faults else offer
 
     def among(self, withheld: tuple[str, ...], rules: tuple[str, ...], *, talks: bool) -> Offer:
         """What an agent is given that lacks the tools of these keys, and may refuse by these rules; `talks`: there is a user."""
@@ -60,6 +65,13 @@ class Offers:
             self._made[withheld] = self._make(withheld, (), talks=False)
         return self._made[withheld]
 
+    def faulty(self, offer: Offer, faults: Sequence[Fault]) -> Offer:
+        """An offer where things go wrong on purpose: as the faults have it shown, and with `wait`."""
+        count = len(self._schemas) - len(offer.withheld)
+        keys = {tool.name: tool.key for tool in self.domain.tools.values()}
+        tools = (*faulty_schemas(keys, offer.tools[:count], faults), WAIT.schema(), *offer.tools[count:])
+        return replace(offer, tools=tools, text=orjson.dumps(tools).decode())
+
     def _make(self, withheld: tuple[str, ...], rules: tuple[str, ...], *, talks: bool) -> Offer:
         finish = finish_tool(self.domain, rules).schema()
         always = [RESPOND.schema(), finish] if talks else [finish]
@@ -68,6 +80,11 @@ class Offers:
         texts = [*(self._texts[key] for key in given), *(orjson.dumps(schema).decode() for schema in always)]
         barred = frozenset(self.domain.tool(key).name for key in withheld)
         return Offer((*given.values(), *always), f"[{','.join(texts)}]", barred, barred | named.keys())
+
+
+def opening_words(domain: Domain, task: Task) -> str:
+    """The words before a task's request: where things go wrong on purpose, what is documented of that stands there too."""
+    return briefing(domain, task.start.now, task.rules) + (f"\n{SERVICE}" if task.faults else "")
 
 
 def briefing(domain: Domain, now: str = "", rules: Sequence[Rule] = ()) -> str:

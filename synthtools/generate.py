@@ -23,16 +23,17 @@ from synthtools.tasks.kinds import KINDS as MAKERS
 from synthtools.tasks.maker import Candidate, Maker
 
 SHARES: Mapping[str, float] = {
-    "single": 0.12,
-    "chain": 0.17,
-    "several": 0.11,
-    "conditional": 0.10,
-    "question": 0.12,
+    "single": 0.11,
+    "chain": 0.15,
+    "several": 0.10,
+    "conditional": 0.09,
+    "question": 0.11,
     "missing_tool": 0.09,
     "forbidden": 0.09,
     "missing_information": 0.07,
-    "confirmation": 0.06,
-    "identity": 0.07,
+    "confirmation": 0.05,
+    "identity": 0.06,
+    "recovery": 0.08,
 }
 """Share of each kind in a default pack."""
 TASKS_PER_DOMAIN = 316
@@ -101,7 +102,7 @@ class Factory:
         return tuple(c.task for c in candidates)
 
     def _judge(self, candidate: Candidate) -> str:
-        return self.prover.prove(candidate.task, candidate.described)
+        return self.prover.prove(candidate.task, candidate.described, candidate.recovery)
 
     def _drop(self, gate: str, kind: str) -> None:
         kinds = self.dropped.setdefault(gate, {})

@@ -75,6 +75,7 @@ class StartLine(_Strict):
     delta: Annotated[str, AfterValidator(_base64)] = ""
     now: str = ""
     counters: list[tuple[str, Count]] = []
+    schedule: list[tuple[str, Count]] = []
 
 
 class StepLine(_Strict):
@@ -178,6 +179,8 @@ class TaskLine(_Strict):
     goal: Annotated[list[AlternativeLine], Field(min_length=1)]
     user: UserLine | None = None
     rules: list[RuleLine] = []
+    faults: list[dict[str, Any]] = []
+    """Read by `synthtools.fault`."""
 
 
 def fault_of(error: ValidationError) -> str:

@@ -14,10 +14,13 @@ from synthtools.answer import is_identifier
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
 from synthtools.fair import Fairness, SampledFairness, SqlFairness
+from synthtools.fault import Unavailable
+from synthtools.faulty import faulty
 from synthtools.finish import abilities, parse_finish
 from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
 from synthtools.judge import MatchTooHard, judge, judge_task, relevant
 from synthtools.mirror import MirroredBackend
+from synthtools.recovery import Recovery
 from synthtools.task import STATED, SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Description
 from synthtools.tool import ToolCall, ToolResult
@@ -39,8 +42,9 @@ GATES = (
     "policies_kept",
     "no_other_way",
     "asking_needed",
+    "recovery_needed",
 )
-"""In order; `twins` is judged on pairs."""
+"""In order; `twins` is judged on pairs, `recovery_needed` where things go wrong on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,8 @@ class Episode:
 
     @property
     def failed(self) -> bool:
-        """Whether any call came back with an error."""
-        return any(r.error is not None for r in self.results)
+        """Whether any call came back with an error that is no fault of the service."""
+        return any(r.mistaken for r in self.results)
 
 
 class Prover:
@@ -87,7 +91,7 @@ class Prover:
             ("asking_needed", self._asking_needed),
         )
 
-    def prove(self, task: Task, described: Sequence[Description] = ()) -> str:
+    def prove(self, task: Task, described: Sequence[Description] = (), recovery: Recovery | None = None) -> str:
         """The first gate that turns the task away, or nothing."""
         episode = self.play(task, task.solution)
         for name, gate in self._gates:
@@ -96,11 +100,12 @@ class Prover:
                     return name
             except MatchTooHard:
                 return name
-        return ""
+        return "" if self._recovers(task, recovery) else "recovery_needed"
 
     def play(self, task: Task, steps: Sequence[SolutionStep]) -> Episode:
         """Carry out steps from the task's start; a step that refers to what is not there is skipped."""
-        self.backend.reset(task.start)
+        backend = faulty(self.backend, self.domain, task)
+        backend.reset(task.start)
         calls: list[ToolCall] = []
         results: list[ToolResult] = []
         values: list[Any] = []
@@ -117,20 +122,20 @@ class Prover:
                 finished = parse_finish(dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments, self.domain)
                 ending = finished if isinstance(finished, Ending) else None
                 break
-            result = self._call(task, call, calls)
+            result = self._call(task, call, calls, backend)
             calls.append(call)
             results.append(result)
             values.append(orjson.loads(result.content))
         return Episode(tuple(calls), tuple(results), self.backend.changes(), ending)
 
-    def _call(self, task: Task, call: ToolCall, before: Sequence[ToolCall]) -> ToolResult:
+    def _call(self, task: Task, call: ToolCall, before: Sequence[ToolCall], backend: Backend) -> ToolResult:
         if call.name == RESPOND.name and task.user is not None:
             heard = [said_in(made.arguments) for made in (*before, call) if made.name == RESPOND.name]
             return ToolResult(reply_content(reply(task.user, heard).text))
         tool = self._tools.get(call.name)
         if tool is not None and tool.key in task.withheld:
             return ToolResult("null", "unknown_tool")
-        return self.backend.call(call)
+        return backend.call(call)
 
     def judged(self, task: Task, episode: Episode) -> Judgement:
         """Whether an episode met the task's goal."""
@@ -164,9 +169,13 @@ class Prover:
     def _writes(self, task: Task) -> list[int]:
         return [i for i, s in enumerate(task.solution) if s.name in self._tools and not self._tools[s.name].read_only]
 
-    def _all_needed(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+    def _effective(self, task: Task, episode: Episode) -> list[int]:
+        """The writes that were carried out, or may have been."""
+        return [i for i in self._writes(task) if i < len(episode.results) and episode.results[i].error in (None, "timeout")]
+
+    def _all_needed(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Without any one write the goal is not met."""
-        for index in self._writes(task):
+        for index in self._effective(task, episode):
             self.checked["every_write_needed"] += 1
             if self.judged(task, self.play(task, without(task.solution, index))).success:
                 return False
@@ -235,7 +244,7 @@ class Prover:
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}
         pairs = zip(episode.calls, episode.results, strict=True)
-        calls: list[tuple[str, Any, str]] = [(keys[c.name], c.arguments, r.reason) for c, r in pairs if c.name in keys]
+        calls: list[tuple[str, Any, str]] = [(keys.get(c.name, c.name), c.arguments, r.reason) for c, r in pairs]
         return not self._world.broken_policy(episode.changes, calls)
 
     def _replays(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
@@ -252,7 +261,7 @@ class Prover:
         if any(alternative.check for alternative in task.goal.alternatives):
             return self._wrong_answers_fail(task, episode)  # other changes of which the check is true are right
         right = relevant(episode.changes, self.domain)
-        for steps in mutants(task, self.domain, self._world.ids, self._writes(task)):
+        for steps in mutants(task, self.domain, self._world.ids, self._effective(task, episode)):
             self.checked["mutants_fail"] += 1
             played = self.play(task, steps)
             if relevant(played.changes, self.domain) != right and self.judged(task, played).success:
@@ -282,9 +291,25 @@ class Prover:
 
     def _no_other_way(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """A task whose tool is missing cannot be done by another tool that writes the same columns."""
-        if not task.withheld:
+        down = [fault.tool for fault in task.faults if isinstance(fault, Unavailable) and fault.times == 0]
+        gone = (*task.withheld, *down)
+        if not gone:
             return True
-        missing = next(t for t in self._tools.values() if t.key in task.withheld)
-        twins = [t for t in self._tools.values() if t.key not in task.withheld and missing.writes <= t.writes and t.origin.kind != "create"]
+        missing = next(t for t in self._tools.values() if t.key in gone)
+        twins = [t for t in self._tools.values() if t.key not in gone and missing.writes <= t.writes and t.origin.kind != "create"]
         self.checked["no_other_way"] += 1
         return not any(same_shape(missing, t) for t in twins)
+
+    def _recovers(self, task: Task, recovery: Recovery | None) -> bool:
+        """Without the faults the job can be done, unless they are for good, and with them one who does not recover fails."""
+        if recovery is None:
+            return True
+        calm = replace(task, faults=())
+        possible = task.goal.alternatives[0].outcome == "done"
+        if possible and not self.judged(task, self.play(calm, recovery.plain)).success:
+            return False
+        for steps in recovery.naive:
+            self.checked["recovery_needed"] += 1
+            if self.judged(task, self.play(task, steps)).success:
+                return False
+        return True

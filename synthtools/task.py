@@ -9,6 +9,7 @@ from typing import Any
 
 from synthtools.backend import Snapshot
 from synthtools.calculator import calculate
+from synthtools.fault import Fault
 from synthtools.goal import Goal
 from synthtools.rule import Rule
 from synthtools.tool import ToolCall
@@ -16,7 +17,7 @@ from synthtools.user import User
 
 KINDS = (
     *("single", "chain", "several", "conditional", "question", "missing_tool", "forbidden"),
-    *("missing_information", "confirmation", "identity"),
+    *("missing_information", "confirmation", "identity", "recovery"),
 )
 """Kinds of task generated now."""
 
@@ -79,6 +80,8 @@ class Task:
     """Whom the agent can talk to; None: nobody, and text alone ends the episode."""
     rules: tuple[Rule, ...] = ()
     """What must come before what, besides the goal; the briefing lists them with the policies."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong on purpose, and when."""
 
 
 def resolve(step: SolutionStep, results: Sequence[Any]) -> ToolCall:

@@ -7,6 +7,8 @@ from typing import Any
 
 from hypothesis import settings
 
+collect_ignore = ["adapters"]
+"""Each has an environment of its own: `make test-adapters`."""
 _LOCAL = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "")
 
 

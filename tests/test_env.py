@@ -24,16 +24,15 @@ from hypothesis import strategies as st
 
 from envs import ToolEnv, Worlds, register_envs, worlds_of
 from envs.registration import WORLDS_ID
-from envs.users import RESPOND
 from envs.worlds import GrownShelf
 from playing import DOMAINS, coming_calls, make_env, solve, some_tasks
-from synthtools.backend import Backend
 from synthtools.catalog import catalog
 from synthtools.goal import Judgement
 from synthtools.load import load_domain
 from synthtools.pack import save_pack
 from synthtools.task import Task
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
 from synthtools.user import User as Person
 
 IDS = [*(catalog()[name].env_id for name in DOMAINS), WORLDS_ID]
@@ -517,33 +516,3 @@ def test_a_user_is_heard() -> None:
     assert fork.step(ToolCall(RESPOND.name, '{"text": "and?"}'))[0] == '{"reply":"That is remark 3, é."}'
     assert env.step(ToolCall(RESPOND.name, {"text": "and?"}))[0] == '{"reply":"That is remark 3, é."}'
     assert env.step(ToolCall(RESPOND.name, {"words": "?"}))[4]["error"] == "unexpected_argument"
-
-
-class Counting:
-    """Faults of an empty schedule, which know how many episodes began and how often a backend was taken."""
-
-    def __init__(self) -> None:
-        self.begun = self.taken = 0
-
-    def begin(self, task: Task) -> None:
-        """Count an episode."""
-        self.begun += 1
-
-    def around(self, backend: Backend) -> Backend:
-        """Nothing goes wrong."""
-        self.taken += 1
-        return backend
-
-
-def test_faults_have_their_place() -> None:
-    """They begin with each episode; a fork takes them along as they stand and begins nothing."""
-    faults = Counting()
-    env = make_env(DOMAINS[0], faults=faults)
-    env.reset(seed=1)
-    env.reset()
-    fork = env.fork()
-    assert (faults.begun, faults.taken) == (2, 2)
-    assert isinstance(fork.faults, Counting)
-    assert (fork.faults.begun, fork.faults.taken) == (2, 3)
-    solve(fork)
-    assert fork.judgement.success

@@ -27,6 +27,7 @@ from agents.lesson import (
     make_lesson,
     masked,
     name_of,
+    names_told,
     needs_of,
     prompted,
 )
@@ -122,10 +123,10 @@ def test_order_and_choice_come_from_the_seed(rows: list[Example]) -> None:
 
 @pytest.mark.parametrize("spare", [True, False])
 def test_distractors_can_be_left_out(spare: bool, rows: list[Example]) -> None:
-    """Without them the tools are exactly the needed ones and `finish`; a tool is never shown that the conversation's list lacks."""
+    """Without them the tools are exactly the needed ones and those always shown; a tool is never shown that the conversation's list lacks."""
     for row in rows:
         lesson = made(row, replace(PLAIN, spare=spare, tools=6))
-        needed = {*needs_of(calls_of(row.messages)).arguments, FINISH}
+        needed = {*needs_of(calls_of(row.messages)).arguments, *({name_of(tool) for tool in row.tools} & set(ALWAYS))}
         assert set(shown(lesson)) <= {name_of(tool) for tool in row.tools}
         assert (set(shown(lesson)) == needed) == (not spare)
         assert shown(lesson)[-1] == FINISH
@@ -207,7 +208,7 @@ def unmasked(lesson: Lesson, original: Lesson) -> Lesson:
 
 def test_masks_hide_every_name_and_lose_nothing(rows: list[Example]) -> None:
     """No old name of a tool or of a described parameter is left in schemas, calls or results; `finish` is as it was; the inverse gives all back."""
-    for row in rows:
+    for row in (row for row in rows if not names_told(row.messages)):
         for seed in SEEDS:
             plain = made(row, replace(PLAIN, tools=8), seed)
             hidden = masked(plain, chance(seed))
@@ -270,6 +271,14 @@ def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Example]) -> None:
     assert 0.27 < sum(found) / len(found) < 0.4
     lesson = made(rows[0], Shape(masked=1.0))
     assert any(field.get("description") for tool in lesson.tools[:-1] for field in fields_of(tool).values())
+
+
+def test_names_that_an_error_speaks_of_are_not_hidden(rows: list[Example]) -> None:
+    """A lesson whose errors name its tools or arguments keeps the names, whatever the share."""
+    told = [row for row in rows if names_told(row.messages)]
+    assert told
+    for row in told:
+        assert {name for name, _ in calls_of(row.messages)} <= set(shown(made(row, replace(PLAIN, masked=1.0))))
 
 
 # shorter schemas

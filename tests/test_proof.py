@@ -12,10 +12,12 @@ import pytest
 from shed import SOUND, shed
 from small import tool_shed
 from synthtools.backend import LocalBackend
+from synthtools.fault import Unavailable
 from synthtools.generate import Factory
 from synthtools.goal import Alternative, Answer, Change, Goal
 from synthtools.hearing import Topic
 from synthtools.proof import GATES, Prover
+from synthtools.recovery import Recovery
 from synthtools.task import Derived, Ref, SolutionStep, Task
 from synthtools.tasks.describe import Claim, Description
 from synthtools.user import Fact, User
@@ -201,6 +203,15 @@ def test_a_missing_tool_that_another_stands_in_for_is_turned_away() -> None:
     assert PROVER.prove(refused()) == ""
 
 
+def test_a_fault_that_nobody_minds_is_turned_away() -> None:
+    """The recovery must be needed: the job must be possible without the fault, and fail where nothing is done about it."""
+    lend, finish = LENDING.solution
+    broken = replace(LENDING, kind="recovery", faults=(Unavailable("lend", 1, 1),), solution=(lend, lend, finish))
+    assert PROVER.prove(broken, (), Recovery(LENDING.solution, (LENDING.solution,))) == ""
+    assert PROVER.prove(broken, (), Recovery(LENDING.solution, (broken.solution,))) == "recovery_needed"
+    assert PROVER.prove(broken, (), Recovery((finish,), (LENDING.solution,))) == "recovery_needed"
+
+
 def test_half_a_pair_of_twins_is_not_admitted() -> None:
     """Where one of two tasks with the same request is turned away, neither comes, and the gate is counted."""
     factory = Factory(tool_shed(TWICE), 0)
@@ -213,7 +224,7 @@ def test_half_a_pair_of_twins_is_not_admitted() -> None:
 
 def test_every_gate_is_tried_here() -> None:
     """A gate that is added gets its faulty task."""
-    assert {*FAULTY, "descriptions_fit_one", "no_other_way", "twins"} == set(GATES)
+    assert {*FAULTY, "descriptions_fit_one", "no_other_way", "twins", "recovery_needed"} == set(GATES)
 
 
 def test_checks_are_counted() -> None:
@@ -222,6 +233,5 @@ def test_checks_are_counted() -> None:
     assert set(prover.checked.values()) == {0}
     assert prover.prove(LENDING) == ""
     looked_at = {gate for gate, number in prover.checked.items() if number}
-    assert looked_at == set(GATES) - {
-        *("constant_endings_fail", "gives_nothing_away", "free_order", "descriptions_fit_one", "no_other_way", "twins", "asking_needed")
-    }
+    asked = {"constant_endings_fail", "gives_nothing_away", "free_order", "descriptions_fit_one", "no_other_way", "twins"}
+    assert looked_at == set(GATES) - asked - {"asking_needed", "recovery_needed"}

@@ -106,7 +106,7 @@ def test_a_seed_always_says_the_same_and_others_say_it_otherwise(env: ToolEnv, l
 
 def test_little_is_said_before_the_end(lessons: Mapping[str, tuple[Trajectory, ...]]) -> None:
     """In about one of six episodes: before the first look-up, and before the first change after it."""
-    played = [item for items in lessons.values() for item in items]
+    played = [item for name, items in lessons.items() for item in items if not TASKS[name].faults]
     early = [[step.text for step in item.steps[:-1] if step.text] for item in played]
     assert 0.05 < sum(map(bool, early)) / len(played) < 0.25
     assert max(map(len, early)) == 2

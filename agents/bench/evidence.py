@@ -15,6 +15,7 @@ from envs import ToolEnv
 from synthtools.arguments import ArgumentError, parse_text
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
+from synthtools.faulty import sound
 from synthtools.goal import Alternative, Changes, Ending
 from synthtools.judge import judge_task, relevant
 from synthtools.promise import broken
@@ -40,6 +41,16 @@ class Made:
     def failed(self) -> bool:
         """Whether it came to an error."""
         return self.result.error is not None
+
+    @property
+    def mistaken(self) -> bool:
+        """Whether it came to an error that is no fault of the service."""
+        return self.result.mistaken
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether it was carried out, or may have been, as it got no answer."""
+        return self.result.error in (None, "timeout")
 
     @property
     def key(self) -> str:
@@ -89,6 +100,12 @@ class Evidence:
         """Those of the calls that name a tool which can change something."""
         return [made for made in calls if (tool := self.tool(made)) is not None and not tool.read_only]
 
+    @property
+    def needs(self) -> list[Made]:
+        """The reference's calls that changed something; one that got no answer is one of them where it was not made again."""
+        writes = [made for made in self.writes(self.reference.calls) if made.may_stand]
+        return [made for made in writes if not made.failed or all(other.key != made.key or other is made for other in writes)]
+
     def expected(self, alternative: Alternative) -> Changes:
         """The changes that an alternative wants; where code decides, those of the reference."""
         return self.reference.changes if alternative.check else relevant(alternative.changes, self.domain)
@@ -136,8 +153,8 @@ class Examiner:
 
     def _without_repeats(self, evidence: Evidence) -> Evidence:
         """The evidence with `twice`: found by making the same calls again but for those that repeat a change."""
-        wanted = Counter(made.key for made in evidence.writes(evidence.reference.calls))
-        repeats = tuple(_repeats([made for made in evidence.writes(evidence.calls) if not made.failed], wanted))
+        wanted = Counter(made.key for made in evidence.writes(evidence.reference.calls) if made.may_stand)
+        repeats = tuple(_repeats([made for made in evidence.writes(evidence.calls) if made.may_stand], wanted))
         if not repeats or evidence.ending is None:
             return evidence
         env = self._env
@@ -180,6 +197,7 @@ def _repeats(writes: Sequence[Made], wanted: Counter[str]) -> Iterator[Made]:
 
 def _broken(backend: Backend, domain: Domain, changes: Changes, calls: Sequence[Made]) -> Iterator[str]:
     """Policies that the world at the episode's end, its net change and its calls break; those of toolkits are words that nothing checks."""
+    backend = sound(backend)
     if not isinstance(backend, LocalBackend):
         return
     keys = {tool.name: tool.key for tool in domain.tools.values()}

@@ -83,27 +83,16 @@ def bench(
 
 def find_suite(name: str, split: str, workers: int, *, trust: bool = False) -> Suite:
     """The suite of this name or file, with progress where it has to be made; or the tasks of a pack."""
+    from agents.bench.source import is_suite, load_packed
     from agents.bench.suite import load_suite, suites
 
-    if name in suites() or name.endswith((".yaml", ".yml")):
+    if is_suite(name):
         with progress("suite") as update:
             return load_suite(name, split, workers=worker_count(workers), progress=update)
     if not Path(name).is_dir():
         raise BadInput(f"--suite {name}: no such suite or folder; there are {', '.join(suites())}, or give a file (.yaml), a pack or a run")
-    return suite_of(Path(name), split, trust=trust)
-
-
-def suite_of(folder: Path, split: str, *, trust: bool) -> Suite:
-    """A pack's tasks of one split, as a suite without a version."""
-    from agents.bench.label import Label, tasks_digest
-    from agents.bench.suite import Suite
-    from agents.choice import Choice, choose_tasks
-    from synthtools.pack import load_pack
-
-    pack = load_pack(find_pack(folder), trust=trust)
-    tasks = tuple(choose_tasks(pack, Choice(split)))
-    domains = {name: domain for name, domain in pack.domains.items() if any(task.domain == name for task in tasks)}
-    return Suite(Label(folder.resolve().name, 0, tasks_digest(tasks), split), pack.seed, domains, tasks)
+    find_pack(Path(name))
+    return load_packed(Path(name), split, trust=trust)
 
 
 def kept_pack(folder: Path, suite: Suite, *, trust: bool) -> Pack:
@@ -137,5 +126,3 @@ def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], *, as_j
     rows = [[name, *("-" if value is None else value for value in one.values())] for name, one in taken.items()]
     print_table(f"{suite.label.name}: what it would take", columns, rows)
     print_line(f"Estimated by {rule}.")
-
-

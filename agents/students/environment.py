@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, Union
 
-from agents.agent import finish_call
 from agents.lesson import name_of
 from envs.env import MAX_STEPS, ToolEnv
 from envs.reward import ERROR_COST
+from envs.speech import said
 from envs.worlds import Worlds
 from synthtools.backends import BackendName
 from synthtools.task import Task
-from synthtools.tool import ToolCall
-from synthtools.user import RESPOND
+from synthtools.tool import FAULTS, ToolCall
 
 Tool = Mapping[str, Any]
 RewardName = Literal["success", "shaped"]
@@ -118,7 +117,7 @@ class Stage:
         self._earned += gained
         if info.get("error") != "episode_done":
             self.tally.calls += 1
-            self.tally.errors += "error" in info
+            self.tally.errors += "error" in info and info["error"] not in FAULTS
         self.tally.seconds += perf_counter() - begun
         return observation
 
@@ -126,7 +125,7 @@ class Stage:
         """Text without a call: said to the user where there is one, and elsewhere the end, as `finish` with that answer is."""
         if self._env is not None:
             talks = self._env.task.user is not None
-            call = ToolCall(RESPOND.name, {"text": text}) if talks else finish_call(text)
+            call = said(text, talks)
             self.call(call.name, dict(call.arguments) if isinstance(call.arguments, Mapping) else {})
 
     def settle(self) -> float:

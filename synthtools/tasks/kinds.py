@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from synthtools import language as words
@@ -18,6 +19,7 @@ from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
 from synthtools.tasks.questions import question
+from synthtools.tasks.recovering import recovery
 from synthtools.tasks.setup import bind_setup, evidence, forced_break, tempt
 from synthtools.tool import Tool
 
@@ -120,5 +122,6 @@ KINDS: Mapping[str, Callable[[Maker], Made]] = {
     "missing_information": missing_information,
     "confirmation": confirmation,
     "identity": identity,
+    "recovery": partial(recovery, (single, chain, several, question), missing_tool),
 }
 """Kind → its maker."""

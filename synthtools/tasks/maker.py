@@ -14,6 +14,7 @@ from synthtools.backend import LocalBackend, Snapshot
 from synthtools.domain import Domain
 from synthtools.entity import called
 from synthtools.goal import Alternative, Changes, Goal
+from synthtools.recovery import Recovery
 from synthtools.sample import CallSampler
 from synthtools.task import SolutionStep, Task
 from synthtools.tasks.build import Builder, NotBuilt
@@ -31,6 +32,8 @@ class Candidate:
 
     task: Task
     described: tuple[Description, ...]
+    recovery: Recovery | None = None
+    """Where things go wrong on purpose."""
 
 
 @dataclass(slots=True)
