@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import orjson
 
 from envs.spaces import draw_value
+from envs.speech import finish_call
 from synthtools.goal import Outcome
 from synthtools.task import Task
 from synthtools.tool import ToolCall
@@ -81,18 +81,6 @@ class Closable(Protocol):
 
 class OutOfBudget(Exception):
     """An agent may spend no more: its episode is not begun, or given up, and leaves no trajectory."""
-
-
-def reply_of(observation: str) -> str:
-    """What the user said, from the result of `respond`; the result itself when that came to an error."""
-    result = orjson.loads(observation)
-    return str(result.get("reply", observation)) if isinstance(result, dict) else observation
-
-
-def finish_call(answer: Any = None, outcome: Outcome = "done", about: str = "") -> ToolCall:
-    """A call of `finish`, with the arguments that are not empty."""
-    arguments = {"answer": answer, "outcome": outcome, "about": about}
-    return ToolCall("finish", {key: value for key, value in arguments.items() if value not in (None, "")})
 
 
 @dataclass(slots=True)

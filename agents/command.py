@@ -25,11 +25,11 @@ from typing import Any
 
 import orjson
 
-from agents.agent import Maker, Opening, OutOfBudget, Turn, finish_call
+from agents.agent import Maker, Opening, OutOfBudget, Turn
 from agents.budget import NOTHING, Budget, Spent
 from agents.lines import Gone, Lines
 from envs.action import printable
-from envs.users import RESPOND
+from envs.speech import said, talks
 from synthtools.task import Task
 from synthtools.tool import ToolCall
 
@@ -132,7 +132,7 @@ class CommandAgent:
     def _turn(self, line: bytes, opening: Opening) -> tuple[Turn, str]:
         """The turn that a line means, and what is wrong with it."""
         try:
-            return _turn_of(line, any(tool["function"]["name"] == RESPOND.name for tool in opening.tools)), ""
+            return _turn_of(line, talks(opening.tools)), ""
         except NoAnswer as fault:
             text = printable(line[:_SHOWN].decode("utf-8", "replace"))
             return Turn((ToolCall("", f"no answer: {text}"),)), str(fault)
@@ -143,7 +143,7 @@ def _opened(opening: Opening) -> dict[str, Any]:
     return {"type": "begin", "briefing": opening.briefing, "request": opening.request, "tools": list(opening.tools), "seed": opening.seed}
 
 
-def _turn_of(line: bytes, talks: bool) -> Turn:
+def _turn_of(line: bytes, to_user: bool) -> Turn:
     """The turn that an answer means. Raises NoAnswer."""
     try:
         answer = orjson.loads(line)
@@ -157,8 +157,7 @@ def _turn_of(line: bytes, talks: bool) -> Turn:
     if not calls and not text:
         raise NoAnswer("your last line had neither `calls` nor `text`")
     if not calls:
-        said = ToolCall(RESPOND.name, {"text": text}) if talks else finish_call(text)
-        return Turn((said,), text, tokens, spoken=True)
+        return Turn((said(text, to_user),), text, tokens, spoken=True)
     return Turn(tuple(map(_call, calls)), text, tokens)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from agents.agent import Opening, Turn, finish_call, reply_of
-from synthtools.tool import ToolCall
+from agents.agent import Opening, Turn
+from envs.speech import reply_of, said, talks
 
 AsArguments = Callable[[Mapping[str, Any] | str], Any]
 """Gives the arguments of a call the form that a model or a trainer wants."""
@@ -20,7 +20,7 @@ class Conversation:
     def __init__(self, opening: Opening, prompt: str, arguments: AsArguments, *, named: bool = False) -> None:
         """`named`: results name their tool, as some chat templates want it."""
         self.tools = [dict(tool) for tool in opening.tools]
-        self.talks = any(tool["function"]["name"] == "respond" for tool in self.tools)
+        self.talks = talks(self.tools)
         """There is a user, so text alone is `respond` and does not end the episode."""
         self.seed = opening.seed
         self.messages: list[dict[str, Any]] = [
@@ -50,8 +50,7 @@ class Conversation:
 
     def spoken(self, text: str, tokens: int) -> Turn:
         """The turn of text alone: said to the user where there is one, and elsewhere the end, with it for an answer."""
-        said = ToolCall("respond", {"text": text}) if self.talks else finish_call(text)
-        return Turn((said,), text, tokens, spoken=True)
+        return Turn((said(text, self.talks),), text, tokens, spoken=True)
 
     def hear(self, observations: Sequence[str]) -> None:
         """The results of the last turn's calls, or the reply to what it said."""

@@ -26,11 +26,12 @@ from typing import IO, Any
 
 import orjson
 
-from agents.agent import Maker, Opening, Turn, finish_call
+from agents.agent import Maker, Opening, Turn
 from agents.command import SECONDS, files_digest
 from agents.lines import end_group, exit_code, last_words
 from envs.action import printable
 from envs.adapters.episodes import Answer, NoEpisode
+from envs.speech import finish_call
 from synthtools.task import Task
 from synthtools.tool import ToolCall
 

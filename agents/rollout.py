@@ -134,7 +134,10 @@ def _feed(worker: Worker, waiting: dict[str, list[list[Item]]], crew: Sequence[W
         if not waiting[worker.domain]:
             del waiting[worker.domain]
         worker.jobs.append(job)
-        worker.pipe.send(job)
+        try:
+            worker.pipe.send(job)
+        except BrokenPipeError:
+            return  # it has died: what it was given is counted as lost where its end is read
 
 
 def _receive(worker: Worker) -> Batch | None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from agents.agent import Opening, Turn, abilities_of, finish_call
+from agents.agent import Opening, Turn, abilities_of
 from agents.reading import Reading, read, words_of
+from envs.speech import finish_call
 from synthtools.tool import ToolCall
 
 _LOOKUPS = 6
@@ -59,7 +60,7 @@ class _Rules:
     looked: int = 0
 
     def __post_init__(self) -> None:
-        self.tools = [tool["function"] for tool in self.opening.tools if tool["function"]["name"] not in ("finish", "respond")]
+        self.tools = [tool["function"] for tool in self.opening.tools if tool["function"]["name"] not in ("finish", "respond", "wait")]
         self.said = read(self.opening.request, self.opening.briefing)
 
     def act(self) -> Acting:

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from agents.agent import finish_call
-from envs.users import RESPOND
+from envs.speech import said
 from synthtools.goal import Change, Changes, Ending
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Trajectory:
 
     @property
     def errors(self) -> int:
-        """How many of its calls failed."""
-        return sum(step.result.error is not None for step in self.steps)
+        """How many of its calls were mistakes: came to an error that is no fault of the service."""
+        return sum(step.result.mistaken for step in self.steps)
 
 
 def turn_fault(steps: Sequence[Step]) -> str:
@@ -83,9 +83,7 @@ def turn_fault(steps: Sequence[Step]) -> str:
 
 
 def _says(call: ToolCall, text: str) -> bool:
-    if call.name == RESPOND.name:
-        return call.arguments == {"text": text}
-    return call == finish_call(text)
+    return call == said(text, call.name == RESPOND.name)
 
 
 def dump_trajectory(trajectory: Trajectory) -> bytes:

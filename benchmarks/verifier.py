@@ -3,7 +3,8 @@
     python benchmarks/verifier.py [--json] [--record] [--domains a,b] [--episodes N] [--workers W] [--seed S]
 
 Reference solutions of fresh tasks are altered, carried out from the task's start, ended and judged. An episode counts
-as wrong or right by the oracle's verdict (benchmarks/oracle.py), not by what the alteration was meant to be.
+as wrong or right by the oracle's verdict (benchmarks/oracle.py), not by what the alteration was meant to be. Tasks with
+a user or with faults are left out: the oracle hears no conversations, and nothing goes wrong on its stage.
 """
 
 from __future__ import annotations
@@ -133,13 +134,14 @@ class Tally:
 
 
 def measure_round(job: Job, *, tasks: int = TASKS, judged: Judge = judge) -> Tally:
-    """One round of one domain: its own tasks, every alteration that applies."""
+    """One round of one domain: its own tasks, every alteration that applies; not those with faults, where a call that is moved fares otherwise."""
     name, seed, number = job
     domain = load_domain(name)
     stage = Stage(domain, LocalBackend(domain))
     oracle = Oracle(stage)
     sampler = CallSampler(domain, stage.backend, generator())
-    made = generate_domain(domain, tasks, derive("verifier", seed, number)).tasks
+    every = generate_domain(domain, tasks, derive("verifier", seed, number)).tasks
+    made = [task for task in every if task.user is None and not task.faults]
     twins = {task.id: task for task in made}
     tally = Tally(tasks=len(made))
     for task in made:

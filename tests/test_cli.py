@@ -21,6 +21,7 @@ import agents.cli
 from agents.agent import SCRIPTED
 from agents.cli import invoke, reasons
 from agents.cli.output import program, progress
+from agents.cli.tasks import print_made
 from agents.lock import lock
 from endpoint import completion, serving
 from envs.transcript import write_goal
@@ -131,7 +132,8 @@ def test_a_chat_model_is_a_settings_file(capsys: pytest.CaptureFixture[str], tmp
         assert (data["before"], data["added"], len(requests)) == (5, 0, 5)
         settings.write_text(f"model: tiny\nurl: {url}\n")
         data = reply(capsys, *command)
-    assert (data["before"], data["trajectories"], len(requests)) == (5, len(PACK.tasks), len(PACK.tasks))
+    asked = sum(1 if task.user is None else task.user.patience + 1 for task in PACK.tasks)  # words to a user end nothing until it has left
+    assert (data["before"], data["trajectories"], len(requests)) == (5, len(PACK.tasks), asked)
     assert data["validated"] == len(PACK.tasks)
     assert list(data["success"]) == ["tiny"]
 
@@ -280,7 +282,9 @@ def test_the_summary_of_a_run_is_short_and_fits(
     assert "_" not in re.sub(r"marina_berths\S*", "", text)
     assert text.count("could not be built here") <= 3
     joined = " ".join(text.split())
-    assert "20 were wanted of each domain, but marina_berths gave 19." in joined
+    assert "were wanted of each domain" not in joined
+    print_made(load_pack(Path("r/pack")), 400)
+    assert "400 were wanted of each domain, but marina_berths gave" in " ".join(capsys.readouterr().out.split())
     assert "`synthtools audit r` is the whole one" in joined
     shown = text[text.index("What next") :].splitlines()[1:4]
     assert [line.split("synthtools ")[1].split()[0] for line in shown] == ["tasks", "tasks", "rollout"]
@@ -290,9 +294,20 @@ def test_the_summary_of_a_run_is_short_and_fits(
     assert "not_built" not in table
 
 
+MUTE = """\
+field: Quiet
+subdomain: mute
+about: Things that nobody has words for.
+today: 2026-01-05
+entities:
+  thing: {id: {prefix: T-, digits: 3}, rows: 20, fields: {name: person}, offers: [search, get]}
+"""
+
+
 def test_a_run_without_tasks_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """One wanted task is shared out among kinds until nothing is left: status 1, and what to do."""
-    assert invoke(["run", "marina_berths", "--out", str(tmp_path / "r"), "--tasks-per-domain", "1", "--workers", "1"]) == 1
+    """Of things that nobody has words for there is nothing to ask: status 1, and what to do."""
+    (tmp_path / "mute.yaml").write_text(MUTE)
+    assert invoke(["run", str(tmp_path / "mute.yaml"), "--out", str(tmp_path / "r"), "--tasks-per-domain", "1", "--workers", "1"]) == 1
     assert "no task could be proven; ask for more" in capsys.readouterr().err
     assert "no such task; the pack holds none" in complaint(capsys, "tasks", tmp_path / "r", "--show", "any")
 

@@ -25,7 +25,7 @@ from agents.cli.output import (
     worker_count,
 )
 from agents.cli.regrade import grade
-from agents.cli.rollout import Agents, complain, find_pack, roll
+from agents.cli.rollout import Agents, UserFile, complain, find_pack, roll
 
 if TYPE_CHECKING:
     from agents.bench.suite import Suite
@@ -47,6 +47,7 @@ def bench(
     split: Split = "test",
     seed: Seed = 0,
     workers: Workers = 0,
+    user: UserFile = None,
     backend: Backend = None,
     budget_tokens: Tokens = None,
     budget_money: Money = None,
@@ -55,13 +56,13 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Let agents work at a suite, and grade them; the same command goes on with a run that was stopped."""
-    from agents.cli.maker import Bounds, is_local, make_maker
+    from agents.cli.maker import Bounds, is_local, make_maker, model_users
     from agents.rollout import Plan
     from agents.run import claim
 
     if out is None and not dry_run:
         raise BadInput("no --out: give the folder to write, or --dry-run")
-    makers = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}
+    makers, users = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}, model_users(user)
     chosen = find_suite(suite, split, workers, trust=trust)
     if out is None or dry_run:
         print_estimate(chosen, trials, makers, as_json=as_json)
@@ -70,7 +71,7 @@ def bench(
         workers = 1
     make_folder(out)
     with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
-        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend)
+        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=users)
         summary, _ = roll(plan, out, workers, held)
     data = grade(out, trust=trust, backend=backend)
     if as_json:
@@ -82,27 +83,16 @@ def bench(
 
 def find_suite(name: str, split: str, workers: int, *, trust: bool = False) -> Suite:
     """The suite of this name or file, with progress where it has to be made; or the tasks of a pack."""
+    from agents.bench.source import is_suite, load_packed
     from agents.bench.suite import load_suite, suites
 
-    if name in suites() or name.endswith((".yaml", ".yml")):
+    if is_suite(name):
         with progress("suite") as update:
             return load_suite(name, split, workers=worker_count(workers), progress=update)
     if not Path(name).is_dir():
         raise BadInput(f"--suite {name}: no such suite or folder; there are {', '.join(suites())}, or give a file (.yaml), a pack or a run")
-    return suite_of(Path(name), split, trust=trust)
-
-
-def suite_of(folder: Path, split: str, *, trust: bool) -> Suite:
-    """A pack's tasks of one split, as a suite without a version."""
-    from agents.bench.label import Label, tasks_digest
-    from agents.bench.suite import Suite
-    from agents.choice import Choice, choose_tasks
-    from synthtools.pack import load_pack
-
-    pack = load_pack(find_pack(folder), trust=trust)
-    tasks = tuple(choose_tasks(pack, Choice(split)))
-    domains = {name: domain for name, domain in pack.domains.items() if any(task.domain == name for task in tasks)}
-    return Suite(Label(folder.resolve().name, 0, tasks_digest(tasks), split), pack.seed, domains, tasks)
+    find_pack(Path(name))
+    return load_packed(Path(name), split, trust=trust)
 
 
 def kept_pack(folder: Path, suite: Suite, *, trust: bool) -> Pack:

@@ -18,6 +18,8 @@ from agents.chat import PROMPT, Endpoint, Sampling, chat
 from agents.cli.output import BadInput, refuse_without
 from agents.cli.train import refuse_without_packages
 from agents.command import SECONDS, command_agent
+from agents.model_user import PROMPT as USER_PROMPT
+from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
 
@@ -64,6 +66,27 @@ class ChatFile(BaseModel):
             Endpoint(self.url, self.key_variable, self.seconds, self.retries),
             Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price),
         )
+
+
+class UserSettings(BaseModel):
+    """The settings of a chat model that plays users, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    url: str = ""
+    key_variable: str = "OPENAI_API_KEY"
+    prompt: str = USER_PROMPT
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Share | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    retries: Annotated[int, Field(ge=0)] = 5
+
+    def users(self) -> ModelUsers:
+        """What makes its users."""
+        sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens)
+        return ModelUsers(sampling, Endpoint(self.url, self.key_variable, self.seconds, self.retries))
 
 
 class CommandFile(BaseModel):
@@ -154,6 +177,15 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
     raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
 
 
+def model_users(path: Path | None) -> ModelUsers | None:
+    """The users that a settings file of --user means; None: those of the scripts."""
+    if path is None:
+        return None
+    settings = _settings_file(path, UserSettings)
+    refuse_unusable(path, settings)
+    return settings.users()
+
+
 def _command(settings: CommandFile, spec: str, bounds: Bounds) -> Maker:
     """The maker of a command; BadInput where there is no such program."""
     _refuse_no_program(settings.command, spec)
@@ -179,7 +211,7 @@ def _refuse_no_program(line: str, spec: str) -> None:
         raise BadInput(f"--agent {spec}: no program {words[0] if words else ''!r} here; give a command line, as in {kind}:python my_agent.py")
 
 
-def refuse_unusable(path: Path, settings: ChatFile) -> None:
+def refuse_unusable(path: Path, settings: ChatFile | UserSettings) -> None:
     """BadInput where a chat model cannot be asked at all: the package is missing, or the key."""
     try:
         importlib.import_module("openai")
