@@ -43,7 +43,7 @@ function plot(title, note, groups, cells) {
   const bodies = groups.map(([name, group]) => h("tbody", null,
     single || !name ? null : h("tr", null, h("th", { colspan: 3, scope: "rowgroup" }, name)),
     agents.map((agent) => line(name || agent, agent, group)).filter(Boolean)));
-  return h("div", { class: "panel" }, h("table", { class: "plot" }, h("caption", null, title, note ? h("span", null, note) : null), bodies));
+  return h("div", { class: "panel" }, h("table", { class: single ? "plot single" : "plot" }, h("caption", null, title, note ? h("span", null, note) : null), bodies));
 }
 
 function groupPlot(title, key) {
