@@ -155,7 +155,7 @@ def test_the_keyboard_is_enough(browser: Any, address: str) -> None:
     with watched(browser, address) as seen:
         page = seen.page
         page.keyboard.press("/")
-        page.wait_for_function("document.activeElement.id === 'search'")
+        page.wait_for_function("() => document.activeElement.id === 'search'")
         page.keyboard.press("Escape")
         page.keyboard.press("j")
         page.keyboard.press("ArrowDown")
@@ -173,7 +173,7 @@ def test_the_keyboard_is_enough(browser: Any, address: str) -> None:
         page.keyboard.press("ArrowLeft")
         page.wait_for_function("url => location.href === url", arg=first[1])
         page.keyboard.press("Escape")
-        page.wait_for_function("document.activeElement.matches('#list a')")
+        page.wait_for_function("() => document.activeElement.matches('#list a')")
         assert seen.focused() == second
         for _ in range(110):
             page.keyboard.press("j")
@@ -184,7 +184,7 @@ def test_the_keyboard_is_enough(browser: Any, address: str) -> None:
         page.keyboard.press("/")
         assert page.evaluate("document.activeElement.id") != "search"
         page.keyboard.press("Escape")
-        page.wait_for_function("location.hash === '#/'")
+        page.wait_for_function("() => location.hash === '#/'")
 
 
 def test_packed_episodes_open_too(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ function plot(title, note, groups, cells) {
   const bodies = groups.map(([name, group]) => h("tbody", null,
     single || !name ? null : h("tr", null, h("th", { colspan: 3, scope: "rowgroup" }, name)),
     agents.map((agent) => line(name || agent, agent, group)).filter(Boolean)));
-  return h("div", { class: "panel" }, h("table", { class: "plot" }, h("caption", null, title, note ? h("span", null, note) : null), bodies));
+  return h("div", { class: "panel" }, h("table", { class: single ? "plot single" : "plot" }, h("caption", null, title, note ? h("span", null, note) : null), bodies));
 }
 
 function groupPlot(title, key) {
@@ -226,22 +226,25 @@ async function showEpisodes(query, place, turn) {
   openEpisode(place, shown);
 }
 
+const TOGETHER = 100;
+
 async function find(turn) {
-  const sought = (filters.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
+  const sought = soughtWords();
   const chosen = Object.keys(FILTERS).filter((key) => filters.get(key));
+  const fitting = [...data.index.keys()].filter((number) => chosen.every((key) => valueOf(number, key) === filters.get(key)));
+  if (!sought.length) return fitting;
   const found = [];
-  for (const [number] of data.index.entries()) {
-    if (!chosen.every((key) => valueOf(number, key) === filters.get(key))) continue;
-    if (sought.length) {
-      const text = await textOf(number);
-      if (turn !== asked) return found;
-      if (number % 200 === 199) $("count").textContent = `searching… ${number + 1}`;
-      if (!sought.every((word) => text.includes(word))) continue;
-    }
-    found.push(number);
+  for (let from = 0; from < fitting.length; from += TOGETHER) {
+    const some = fitting.slice(from, from + TOGETHER);
+    const read = await Promise.all(some.map(textOf));
+    if (turn !== asked) return found;
+    found.push(...some.filter((_, place) => sought.every((word) => read[place].includes(word))));
+    $("count").textContent = `searching… ${from + some.length}`;
   }
   return found;
 }
+
+const soughtWords = () => (filters.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
 
 /* ---- the list: as much of it as is looked at ---- */
 
@@ -323,7 +326,7 @@ function stepsView(place) {
 function highlight() {
   if (!CSS.highlights) return;
   CSS.highlights.delete("found");
-  const sought = (filters.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
+  const sought = soughtWords();
   const ranges = [];
   const walker = document.createTreeWalker($("reader"), NodeFilter.SHOW_TEXT);
   while (sought.length && walker.nextNode()) {
