@@ -52,6 +52,7 @@ def test_a_package_that_is_not_here_is_named(arguments: list[str], capsys: pytes
         (PACK, ["--mcp", "http", "--key-variable", "SYNTHTOOLS_NO_SUCH"], "holds no key"),
         (PACK, ["--mcp", "stdio", "--key-variable", "HOME"], "only MCP over HTTP"),
     ],
+    ids=["no pack", "no key", "a key without need"],
 )
 def test_what_is_wrong_with_its_input_is_said(
     source: str, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

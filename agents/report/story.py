@@ -19,9 +19,7 @@ from synthtools.domain import Domain
 from synthtools.goal import Alternative, Answer, Change, Changes, Ending, Goal
 from synthtools.judge import judge, residue
 from synthtools.task import Task
-
-FAULTS = frozenset({"timeout", "rate_limited", "unavailable"})
-"""Errors that are put in a tool's way, and not the agent's."""
+from synthtools.tool import FAULTS
 
 Data = dict[str, Any]
 
@@ -103,7 +101,7 @@ def _call(step: Step, changes: Changes, domain: Domain) -> Data:
         data["spoken"] = step.text
     if result.error is not None:
         data |= {"error": result.reason or result.error}
-        data |= {"fault": True} if {result.error, result.reason} & FAULTS else {}
+        data |= {"fault": True} if result.error in FAULTS else {}
     shown = [told for change in changes if (told := tell_change(change, domain))["cells"] or change.op != "update"]
     return data | ({"changes": shown} if shown else {})
 
