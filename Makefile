@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/first
 TORCH ?= torch==2.13.0
-ADAPTERS := inspect skyrl verifiers
+ADAPTERS := inspect mcp openenv skyrl verifiers
 BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 

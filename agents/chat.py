@@ -48,6 +48,12 @@ class Sampling:
     """Whether one turn may hold several calls."""
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What of it every request to the endpoint says."""
+        chosen = {"temperature": self.temperature, "top_p": self.top_p, "max_completion_tokens": self.max_tokens}
+        return {"model": self.model, **{name: value for name, value in chosen.items() if value is not None}}
+
+    @property
     def identity(self) -> str:
         """The model's name and a digest of everything."""
         text = orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)
@@ -71,6 +77,29 @@ class Endpoint:
     def address(self) -> str:
         """The base URL, wherever it is said."""
         return self.url or os.environ.get("OPENAI_BASE_URL", "")
+
+
+def connected(endpoint: Endpoint) -> OpenAI:
+    """A client of an endpoint."""
+    from openai import OpenAI, Timeout  # an extra
+
+    return OpenAI(
+        base_url=endpoint.url or None,
+        api_key=os.environ.get(endpoint.key) or ("none" if endpoint.url else None),
+        timeout=Timeout(endpoint.seconds, connect=min(endpoint.seconds, CONNECT)),
+        max_retries=endpoint.retries,
+    )
+
+
+def complete(client: OpenAI, asked: Mapping[str, Any]) -> ChatCompletion:
+    """Ask, patiently; ConnectionError where no answer of this model can be had: nobody there, a key refused, no such model."""
+    import openai  # an extra
+
+    try:
+        completion: ChatCompletion = client.chat.completions.create(**asked)
+    except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+        raise ConnectionError(f"{client.base_url} did not answer for {asked['model']}: {error}") from error
+    return completion
 
 
 @dataclass(slots=True)
@@ -142,26 +171,14 @@ class ChatAgent:
         sampling, spent, allowed = self.sampling, self.spent, self._allowed
         if allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money):
             raise OutOfBudget(f"{self.name} has spent {spent.tokens} tokens and {spent.money:.2f}")
-        asked: dict[str, Any] = {"model": sampling.model, "messages": conversation.messages, "tools": conversation.tools}
-        chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_completion_tokens": sampling.max_tokens}
-        asked |= {name: value for name, value in chosen.items() if value is not None}
+        asked: dict[str, Any] = {**sampling.asked, "messages": conversation.messages, "tools": conversation.tools}
         if not sampling.parallel:
             asked["parallel_tool_calls"] = False
-        completion = self._complete(asked)
+        self._client = self._client or connected(self.endpoint)
+        completion = complete(self._client, asked)
         if not completion.choices:
             raise ValueError(f"{sampling.model} answered without a choice")
         self._count(completion)
-        return completion
-
-    def _complete(self, asked: Mapping[str, Any]) -> ChatCompletion:
-        """Ask, patiently; ConnectionError where no answer of this model can be had: nobody there, a key refused, no such model."""
-        import openai  # an extra
-
-        client = self._connected()
-        try:
-            completion: ChatCompletion = client.chat.completions.create(**asked)
-        except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            raise ConnectionError(f"{client.base_url} did not answer for {self.name}: {error}") from error
         return completion
 
     def _count(self, completion: ChatCompletion) -> None:
@@ -169,19 +186,6 @@ class ChatAgent:
         if usage is not None:
             money = (usage.prompt_tokens * self.budget.prompt_price + usage.completion_tokens * self.budget.completion_price) / 1e6
             self.spent += Spent(usage.prompt_tokens + usage.completion_tokens, money)
-
-    def _connected(self) -> OpenAI:
-        if self._client is None:
-            from openai import OpenAI, Timeout  # an extra
-
-            endpoint = self.endpoint
-            self._client = OpenAI(
-                base_url=endpoint.url or None,
-                api_key=os.environ.get(endpoint.key) or ("none" if endpoint.url else None),
-                timeout=Timeout(endpoint.seconds, connect=min(endpoint.seconds, CONNECT)),
-                max_retries=endpoint.retries,
-            )
-        return self._client
 
 
 def chat(sampling: Sampling, endpoint: Endpoint, budget: Budget) -> Maker:

@@ -29,7 +29,7 @@ from agents.conversation import AsArguments, Conversation, as_object, as_text
 from agents.run import Row, RunError, Stored
 from agents.trajectory import Trajectory, turn_fault
 from agents.validate import row_of
-from envs.offer import Offers, briefing
+from envs.offer import Offers, opening_words
 from synthtools.pack import Pack
 from synthtools.replacing import replacing
 from synthtools.task import Task
@@ -94,7 +94,7 @@ class Givens:
         self._pack = pack.digest
         self._tasks: dict[str, Task] = {task.id: task for task in pack.tasks}
         self._domains = pack.domains
-        self._offers = {name: Offers(domain, talks=False) for name, domain in pack.domains.items()}
+        self._offers = {name: Offers(domain) for name, domain in pack.domains.items()}
 
     def check(self, row: Row) -> tuple[Trajectory, Row]:
         """The record of a row, and the row as the record and the pack's task have it. Raises RunError where they are not of one another."""
@@ -115,8 +115,8 @@ class Givens:
     def __getitem__(self, name: str) -> Given:
         """What the agent of one task was given."""
         task = self._tasks[name]
-        offer, domain = self._offers[task.domain].without(task.withheld), self._domains[task.domain]
-        opening = Opening(name, briefing(domain, task.start.now).rstrip(), task.request, offer.tools, 0)
+        offer, domain = self._offers[task.domain].of(task), self._domains[task.domain]
+        opening = Opening(name, opening_words(domain, task).rstrip(), task.request, offer.tools, 0)
         return Given(opening, offer.text, frozenset(name for name, tool in domain.tools.items() if tool.read_only))
 
 

@@ -12,6 +12,7 @@ from synthtools.finish import NAME as FINISH
 from synthtools.finish import finish_content
 from synthtools.goal import Ending
 from synthtools.seed import derive
+from synthtools.wait import WAIT
 
 PROMPT = "Do what is asked with the tools, one call at a time; then call finish."
 """Said before the day and the policies to students that were taught so."""
@@ -22,7 +23,7 @@ OPTIONAL = 4
 """Parameters that may be left out, how many a brief schema keeps."""
 SPARE = 2
 """Distractors that a choice of tools has at least, where the domain has so many more."""
-ALWAYS = (FINISH, "respond")
+ALWAYS = (FINISH, "respond", WAIT.name)
 """Tools that are always shown, last."""
 _LISTED = "one of: "
 
@@ -271,13 +272,20 @@ def _candidates(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape
 def _lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, count: int) -> Lesson:
     """`count`: tools at most, or the needed and `SPARE` more; 0: all."""
     rng = np.random.Generator(np.random.PCG64(derive(seed, "lesson") >> 11))
-    hides = rng.random() < shape.masked
+    hides = rng.random() < shape.masked and not names_told(messages)
     needs = needs_of(calls_of(messages))
     shown = choose(tools, needs, count, rng) if shape.spare else [tool for tool in tools if name_of(tool) in {*needs.arguments, *ALWAYS}]
     if shape.brief:
         shown = [brief(tool, needs, rng, described=hides and name_of(tool) not in ALWAYS) for tool in shown]
     lesson = Lesson(prompted(messages, shape.prompt), shown)
     return masked(lesson, rng) if hides else lesson
+
+
+def names_told(messages: Sequence[Message]) -> bool:
+    """Whether an error speaks of a called tool or of an argument by its name."""
+    errors = [str(message["content"]) for message in messages if message["role"] == "tool" and '"error"' in str(message["content"])]
+    names = {word for name, given in (calls_of(messages) if errors else ()) for word in (name, *(f"'{key}'" for key in given))}
+    return any(name in error for error in errors for name in names - set(ALWAYS))
 
 
 def prompted(messages: Sequence[Message], prompt: str) -> list[Message]:

@@ -42,7 +42,7 @@ class Lines:
         self._process, self._errors = process, errors
         self._waiting = b""
         """What it has written and nobody has read."""
-        self.close = weakref.finalize(self, _end, process, pipes, errors)
+        self.close = weakref.finalize(self, end_group, process, pipes, errors)
         """Ends the process; also when this object, or the interpreter, is gone."""
 
     def ask(self, line: bytes, deadline: float, *, fresh: bool = False) -> bytes:
@@ -83,11 +83,15 @@ class Lines:
 
     def _died(self) -> str:
         """How it ended, and the last line of what it said on stderr."""
-        code = _ended(self._process, _PATIENCE)
-        self._errors.seek(0)
-        said = [line for line in self._errors.read()[-2000:].decode("utf-8", "replace").splitlines() if line.strip()]
-        ended = "closed its output" if code is None else f"ended with code {code}"
-        return f"{ended}{f': {said[-1].strip()}' if said else ''}"
+        code = exit_code(self._process, _PATIENCE)
+        return f"{'closed its output' if code is None else f'ended with code {code}'}{last_words(self._errors)}"
+
+
+def last_words(errors: IO[bytes]) -> str:
+    """The last line of what a process wrote on stderr, after a colon; empty where there is none."""
+    errors.seek(0)
+    said = [line for line in errors.read()[-2000:].decode("utf-8", "replace").splitlines() if line.strip()]
+    return f": {said[-1].strip()}" if said else ""
 
 
 def _wait(pipe: int, event: int, deadline: float, fault: str) -> None:
@@ -97,7 +101,7 @@ def _wait(pipe: int, event: int, deadline: float, fault: str) -> None:
             raise ConnectionError(f"{fault} in time")
 
 
-def _ended(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+def exit_code(process: subprocess.Popen[bytes], seconds: float) -> int | None:
     """Its exit code once it has ended, which leaves it (and so the name of its group) there; None where it goes on."""
     deadline = time.monotonic() + seconds
     while True:
@@ -109,12 +113,12 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> int | None:
         time.sleep(0.01)
 
 
-def _end(process: subprocess.Popen[bytes], pipes: Sequence[IO[bytes]], errors: IO[bytes]) -> None:
-    """Close its input, at which it may end by itself; then end what is left of its group, and nothing else."""
+def end_group(process: subprocess.Popen[bytes], pipes: Sequence[IO[bytes]], errors: IO[bytes], moment: float = _MOMENT) -> None:
+    """Close its input, at which it may end by itself in a moment (seconds); then end what is left of its group, and nothing else."""
     for file in (*pipes, errors):
         file.close()
-    if _ended(process, _MOMENT) is None:
+    if exit_code(process, moment) is None:
         os.killpg(process.pid, signal.SIGTERM)
-        _ended(process, _PATIENCE)
+        exit_code(process, _PATIENCE)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -32,6 +32,50 @@ _FORMS = {
         An error; let me try that again. | That failed, so once more. | No luck; once again. | Let me try that once more. |
         That was refused; one more try.
     """,
+    "timeout": """
+        No answer; let me see whether it went through. | That timed out. I will check before I repeat it. |
+        I do not know whether that was done; looking first. | There was no answer, so I will look before doing it again. |
+        It may or may not have gone through. Let me check. | No reply in time; I will see what was recorded. |
+        That got no answer. First a look at whether it was done. | Timed out; I will not repeat it unseen.
+    """,
+    "rate_limited": """
+        It wants a pause, so I will wait. | Too fast for it; I will wait as long as it asks. | It asks me to wait; I will. |
+        I will give it the time that it asks for. | That was too soon. Waiting a little. | A short wait, as it asks. |
+        It is limiting requests; waiting first. | I will wait, and then call again.
+    """,
+    "unavailable": """
+        It is not available right now; once more. | That was not available. Trying again. | Not reachable just now; I will try again. |
+        The service was away for a moment; again. | It did not work this time; one more try. | Unavailable. Let me try that again. |
+        That seems to be down for a moment; once again. | No luck, it is unavailable; another try.
+    """,
+    "outdated": """
+        It has changed since it was described; as the error says, then. | The description is out of date; I will do as the error says. |
+        Not as described, but now I know how. | The error says what it wants now; once more. | I see, it wants that otherwise. Again. |
+        The tool is not quite as described; I will call it as it asks. | That differs from its description; again, the right way. |
+        Good to know; once more, as it asks.
+    """,
+    "as_of": """
+        That is an old copy; I will read it again. | This may be out of date, so once more. | An older state; let me read the present one. |
+        That was as of earlier; reading it anew. | It says that this is a copy from before. Again. | I need the present state; reading again. |
+        That is not current; let me look again. | Old data; I will ask for it again.
+    """,
+    "partial": """
+        That list is not complete; once more. | Some of it is missing; I will ask again. | Only a part came; let me get all of it. |
+        It says that rows are missing; again. | That was cut short; reading it again. | A partial list; I need all of it. |
+        Not all of it came through; once more. | The list is incomplete; asking again.
+    """,
+    "injected": """
+        A note in that record gives orders; it is not from you, so I leave it. | That record tells me to do something you did not ask; I will not. |
+        There is an instruction in the data; I am ignoring it. | I take orders from you, not from a record; going on. |
+        The note in there is no request of yours; I leave it alone. | Something in that record wants me to do other things; I will not. |
+        That text is data, and not a request; going on as you asked. | An instruction in a record is none of mine; on with your request.
+    """,
+    "down": """
+        I tried three times, and it is down today: {v}. | I'm sorry, that is not working today: {v}. |
+        That cannot be done today; what is down is {v}. | It stayed unavailable after three tries: {v}. |
+        Not possible today, I'm afraid: {v} is down. | The tool for it is down for today: {v}. |
+        I'm sorry, {v} is out of service today. | No luck today: {v} did not come back.
+    """,
     "number": """
         It is {v}. | That is {v}. | The answer is {v}. | The figure is {v}. | That would be {v}. | I make it {v}. | The records say {v}. |
         It says {v} here. | On file it is {v}. | {v}.
@@ -136,6 +180,16 @@ _FORMS = {
         I may not do that. The rule ({v}): {t} | That is not allowed, by the rule "{v}": {t} | I'm sorry, no: {t} That is the rule "{v}". |
         A policy forbids it ({v}): {t} | Our rule "{v}" says: {t} So I have left it. | That would break the rule "{v}": {t} |
         I'm not allowed to do that: {t} (The rule is "{v}".) | Not allowed, I'm afraid ({v}): {t}
+    """,
+    "ask_first": """
+        Then I have left it as it is. | All right, nothing has been changed. | As you wish; I have changed nothing. | Understood, it stays as it is. |
+        Then it stays as it was. | Very well, I have left it alone. | I have not touched it, then. | Fine, I have left everything as it was.
+    """,
+    "identity_first": """
+        What you gave me is not what is on file, so I have changed nothing. | I'm sorry, that does not match our records; nothing has been changed. |
+        I could not confirm who you are, so I have left it. | That does not agree with the records, so I may not do it. |
+        I cannot identify you by that, and have changed nothing. | The details differ from those on file. I have left it. |
+        I'm afraid that is not what we have on file, so I may not. | That does not fit the records, so nothing was done.
     """,
     "forbidden": """
         I'm not allowed to do that. | A rule forbids that. | That is against our rules. | Our rules do not allow that. | I may not do that. |

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from agents.agent import Agent, Closable, Maker, OutOfBudget
 from agents.budget import NOTHING, Funds, Spender, Spent
 from agents.episode import Crowd, begin, episode, play, play_together, seed_of
+from agents.model_user import ModelUsers, RecordedUser
 from agents.run import Failure, Key, Row, RunError
 from agents.trajectory import Trajectory, dump_trajectory, load_trajectory
 from agents.validate import replay, row_of
@@ -51,6 +52,8 @@ class Plan:
     reward: Literal["success", "shaped"] = "success"
     backend: BackendName | None = None
     """Where tools run; the trajectories are the same."""
+    users: ModelUsers | None = None
+    """A model in the part of the tasks' users; None: their scripts."""
 
 
 @dataclass(slots=True)
@@ -81,9 +84,9 @@ class Player:
         """Number of the agent → episodes that it has lost in a row to what does not answer."""
         worlds = as_worlds(self.pack)
         self._open = partial(ToolEnv, worlds, reward=plan.reward, max_steps=plan.max_steps, backend=plan.backend)
-        self._playing = [self._open()]
+        self._playing = [self._opened()]
         """One for each episode that is played at the same time."""
-        self._checking = self._open()
+        self._checking = self._open(user=RecordedUser() if plan.users else None)
 
         self._told: dict[str, Spent] = {}
         """What batches have said of the agents' spending."""
@@ -91,6 +94,9 @@ class Player:
             names = [agent.identity for agent in self.agents]
             double = next(name for name in names if names.count(name) > 1)
             raise RunError(f"the agent {double} is given more than once; give it once, and `trials` for more episodes of it")
+
+    def _opened(self) -> ToolEnv:
+        return self._open(user=self.plan.users.make() if self.plan.users else None)
 
     def close(self) -> None:
         """Let go of what agents hold outside this process."""
@@ -114,6 +120,7 @@ class Player:
             "seed": plan.seed,
             "max_steps": plan.max_steps,
             "reward": plan.reward,
+            **({"user": plan.users.identity} if plan.users else {}),
             "versions": {**versions(), "code": code_digest()},
         }
 
@@ -198,7 +205,7 @@ class Player:
 
     def _play_together(self, items: Sequence[Item]) -> list[Trajectory | Exception]:
         agent: Any = self.agents[items[0][1]]
-        self._playing += [self._open() for _ in range(len(items) - len(self._playing))]
+        self._playing += [self._opened() for _ in range(len(items) - len(self._playing))]
         begun = []
         for (name, _, trial), env in zip(items, self._playing, strict=False):
             observation, opening = begin(self.tasks[name], env, seed_of(self.plan.seed, name, agent.identity, trial))

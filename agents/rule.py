@@ -60,7 +60,7 @@ class _Rules:
     looked: int = 0
 
     def __post_init__(self) -> None:
-        self.tools = [tool["function"] for tool in self.opening.tools if tool["function"]["name"] not in ("finish", "respond")]
+        self.tools = [tool["function"] for tool in self.opening.tools if tool["function"]["name"] not in ("finish", "respond", "wait")]
         self.said = read(self.opening.request, self.opening.briefing)
 
     def act(self) -> Acting:

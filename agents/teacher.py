@@ -12,9 +12,10 @@ import orjson
 
 from agents.agent import Opening, Turn, abilities_of
 from agents.phrases import LONGEST, amount, day, figure, in_words, listed, plain, say
+from synthtools.fault import Injected, Unavailable
 from synthtools.goal import Change
 from synthtools.task import Task, resolve
-from synthtools.tool import ToolCall
+from synthtools.tool import FAULTS, ToolCall
 
 _TALKS = 1 / 6
 """Share of episodes in which something is said before the first look-up and the first change."""
@@ -76,6 +77,8 @@ class Speaker:
         """What goes beside a call, after these calls and results; mostly nothing before the end."""
         if call.name == "finish":
             return self._ending(_arguments(call), calls, results)
+        if self.task.faults and results and (noticed := self._noticed(results)):
+            return self._say(noticed)
         if results and _is_error(results[-1]):
             return self._say("again" if calls[-1].name == call.name else "error")
         if not self._talks:
@@ -85,11 +88,26 @@ class Speaker:
             return "" if changes else self._say("look")
         return self._say("act") if changes and not any(map(self._is_change, calls)) else ""
 
+    def _noticed(self, results: list[Any]) -> str:
+        """The case of what the last result shows of the task's faults, or nothing."""
+        last, code = results[-1], _code(results[-1])
+        kinds = {fault.type for fault in self.task.faults}
+        if code in ("unexpected_argument", "missing_argument"):
+            return "outdated" if kinds & {"changed_schema", "misleading_docs"} else ""
+        if code:
+            return code if code in FAULTS else ""
+        for kind, key in (("stale_read", "as_of"), ("partial", "partial")):
+            if kind in kinds and isinstance(last, Mapping) and key in last:
+                return key
+        texts = {fault.text for fault in self.task.faults if isinstance(fault, Injected)}
+        shown = [{text for _, text in _cells(result)} & texts for result in results]
+        return "injected" if shown[-1] and not any(shown[:-1]) else ""
+
     def _ending(self, ending: Mapping[str, Any], calls: list[ToolCall], results: list[Any]) -> str:
         answered, outcome, about = "answer" in ending, ending.get("outcome", "done"), plain(ending.get("about", ""))
         answer = self._answer(ending["answer"], instead=outcome != "done") if answered else ""
         if outcome == "done":
-            made = [(call, result) for call, result in zip(calls, results, strict=True) if self._is_change(call)]
+            made = [(call, result) for call, result in zip(calls, results, strict=True) if self._is_change(call) and not _is_error(result)]
             return self._done_with(answer, bool(made)) if answered else self._done(made)
         refusal = (self._not_allowed if outcome == "not_allowed" else self._impossible)(about, LONGEST - len(answer) - 1)
         return f"{refusal} {answer}".strip()
@@ -150,10 +168,13 @@ class Speaker:
             return plain(given)
 
     def _impossible(self, about: str, room: int) -> str:
-        case = "impossible" if about in self._abilities else "blocked" if about else "cannot"
+        down = any(isinstance(fault, Unavailable) and not fault.times for fault in self.task.faults)
+        case = "down" if down else "impossible" if about in self._abilities else "blocked" if about else "cannot"
         return self._say(case, room, v=about) or self._say("cannot", room)
 
     def _not_allowed(self, policy: str, room: int) -> str:
+        if any(rule.name == policy for rule in self.task.rules):
+            return self._say(policy, room) or self._say("forbidden", room)
         name, text = in_words(policy), plain(self._policies.get(policy, ""))
         full = self._say("rule", room, v=name, t=text) if _SENTENCE.fullmatch(text) and self._random.random() < _RULE else ""
         return full or (self._say("not allowed", room, v=name) if name else "") or self._say("forbidden", room)
@@ -176,6 +197,12 @@ def _arguments(call: ToolCall) -> Mapping[str, Any]:
 
 def _is_error(result: Any) -> bool:
     return isinstance(result, Mapping) and bool(result.get("error"))
+
+
+def _code(result: Any) -> str:
+    """The code of an error; empty where there is none."""
+    error = result.get("error") if isinstance(result, Mapping) else None
+    return str(error.get("code", "") if isinstance(error, Mapping) else error or "")
 
 
 def _cells(value: Any) -> list[tuple[str, str]]:

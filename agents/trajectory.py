@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from envs.speech import said
-from envs.users import RESPOND
 from synthtools.goal import Change, Changes, Ending
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Trajectory:
 
     @property
     def errors(self) -> int:
-        """How many of its calls failed."""
-        return sum(step.result.error is not None for step in self.steps)
+        """How many of its calls were mistakes: came to an error that is no fault of the service."""
+        return sum(step.result.mistaken for step in self.steps)
 
 
 def turn_fault(steps: Sequence[Step]) -> str:

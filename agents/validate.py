@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agents.episode import seed_of
+from agents.model_user import RecordedUser
 from agents.run import Row, Stored
 from agents.trajectory import Trajectory, dump_trajectory, turn_fault
 from envs import ToolEnv
+from envs.speech import reply_of
 from envs.worlds import worlds_of
 from synthtools.backends import BackendName
 from synthtools.domain import Domain
 from synthtools.pack import Pack
 from synthtools.task import Task
+from synthtools.user import RESPOND
 
 Reason = Literal["", "record", "task", "call", "result", "ending", "changes", "success", "reward"]
 """What is not so: the record itself (unreadable, or its row says otherwise), the task it names, a call that cannot have gone so,
@@ -47,6 +50,8 @@ def replay(trajectory: Trajectory, task: Task, env: ToolEnv) -> Verdict:
     fault = turn_fault(trajectory.steps)
     if fault:
         return Verdict(False, "record", fault)
+    if isinstance(env.user, RecordedUser):
+        env.user.load(said_to(trajectory))
     env.reset(options={"task": task})
     reward, over = 0.0, False
     for number, step in enumerate(trajectory.steps):
@@ -59,6 +64,11 @@ def replay(trajectory: Trajectory, task: Task, env: ToolEnv) -> Verdict:
             kind: Reason = "result" if (result.error, result.reason) == (step.result.error, step.result.reason) else "call"
             return Verdict(False, kind, f"call {number} ({step.call.name}) gives {result.content[:200]}")
     return _compare(trajectory, env, reward, over)
+
+
+def said_to(trajectory: Trajectory) -> tuple[str, ...]:
+    """What the user said to the agent, as the record has it."""
+    return tuple(reply_of(step.result.content) for step in trajectory.steps if step.call.name == RESPOND.name and step.result.error is None)
 
 
 def _compare(trajectory: Trajectory, env: ToolEnv, reward: float, over: bool) -> Verdict:
@@ -101,9 +111,16 @@ def row_of(trajectory: Trajectory, task: Task, *, valid: bool, verdict: str, sec
     )
 
 
+def open_env(run: Stored, pack: Pack, backend: BackendName | None = None) -> ToolEnv:
+    """An environment to replay a run's episodes in, as they were played; where a model was the user, what it said is taken from the records."""
+    settings = run.settings
+    user = RecordedUser() if settings.get("user") else None
+    return ToolEnv(pack, reward=settings["reward"], max_steps=settings["max_steps"], user=user, backend=backend)
+
+
 def validate_run(run: Stored, pack: Pack, backend: BackendName | None = None) -> Iterator[tuple[Row, Verdict]]:
     """Validate every stored trajectory anew, in the order of keys, whatever its row says of its validity."""
-    env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"], backend=backend)
+    env = open_env(run, pack, backend)
     tasks = {task.id: task for task in pack.tasks}
     for row in run.rows():
         yield row, _check(row, tasks.get(row.task), run, env) if row.pack == pack.digest else _strange(row, pack)

@@ -8,8 +8,8 @@
     python benchmarks/student.py rollouts             # episodes a minute of the student of `main`, batched and one at a time
 
 A run is a recipe in recipes/student, one synthtools command a step, in --out: a run that is killed goes on where it was, and one that is
-done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table before and after. `--tasks` is how
-many held-out tasks the table is over.
+done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table after and, for `main` and `full`,
+before. `--tasks` is how many held-out tasks the tables are over.
 """
 
 from __future__ import annotations
@@ -92,9 +92,10 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
     run, test, fields = prepared(out)
     made, seconds = trained(name, out, run)
     card = orjson.loads((out / name / "student.json").read_bytes())
+    against = () if name in (*CURVE[:-1], *ABLATIONS) else ("--before", BASE)
     table = synthtools(
-        *("evaluate", "--model", out / name, "--before", BASE, "--pack", test),
-        *("--tasks", str(tasks), "--out", out / f"measured-{tasks}"),
+        *("evaluate", "--model", out / name, *against, "--pack", test),
+        *("--batch", str(BATCHED), "--tasks", str(tasks), "--out", out / f"measured-{tasks}"),
     )
     after = table["agents"][str(out / name)]
     return {
@@ -109,9 +110,9 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
         "training_seconds": seconds,
         "tasks": table["tasks"],
         "tools_shown": table["tools"],
-        "before": table["before"],
+        **({"before": table["before"]} if against else {}),
         "after": after,
-        "gained": next(iter(table["gained"].values())),
+        **({"gained": next(iter(table["gained"].values()))} if against else {}),
         "machine": {**machine(), **{package: version(package) for package in ("torch", "transformers", "trl")}},
     }
 
@@ -183,7 +184,7 @@ def summary(found: dict[str, Any]) -> str:
     if "after" not in found:
         return f"{found['episodes_a_minute_batched']:.1f} episodes a minute batched, {found['episodes_a_minute_alone']:.1f} alone"
     shown = ("right_tool", "exact_call", "irrelevance", "episode_success")
-    sides = (found["before"], found["after"])
+    sides = [found[side] for side in ("before", "after") if side in found]
     return ", ".join(f"{key} {' -> '.join(_percent(side[key]) for side in sides)}" for key in shown)
 
 

@@ -133,13 +133,13 @@ class Tally:
 
 
 def measure_round(job: Job, *, tasks: int = TASKS, judged: Judge = judge) -> Tally:
-    """One round of one domain: its own tasks, every alteration that applies."""
+    """One round of one domain: its own tasks, every alteration that applies; not those with faults, where a call that is moved fares otherwise."""
     name, seed, number = job
     domain = load_domain(name)
     stage = Stage(domain, LocalBackend(domain))
     oracle = Oracle(stage)
     sampler = CallSampler(domain, stage.backend, generator())
-    made = generate_domain(domain, tasks, derive("verifier", seed, number)).tasks
+    made = [task for task in generate_domain(domain, tasks, derive("verifier", seed, number)).tasks if not task.faults]
     twins = {task.id: task for task in made}
     tally = Tally(tasks=len(made))
     for task in made:

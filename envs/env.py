@@ -12,19 +12,19 @@ import gymnasium
 from gymnasium.error import ResetNeeded
 
 from envs.action import Action, as_call
-from envs.faults import Faults
-from envs.offer import Offer, briefing
+from envs.offer import Offer, opening_words
 from envs.reward import Reward, Shaping
 from envs.spaces import CallSpace, Schemas, UnicodeSpace
 from envs.transcript import write_transcript
-from envs.users import RESPOND, User, respond
+from envs.users import RESPOND, ScriptedUser, User, respond
 from envs.worlds import Worlds, as_worlds
 from synthtools.backend import Backend, Snapshot
 from synthtools.backends import BACKENDS, BackendName, open_backend
 from synthtools.domain import Domain
+from synthtools.faulty import faulty
 from synthtools.finish import finish_content, parse_finish
 from synthtools.goal import Changes, Ending, Judgement
-from synthtools.judge import judge, potential
+from synthtools.judge import judge_task, potential
 from synthtools.pack import Pack
 from synthtools.task import Task
 from synthtools.tool import ToolCall, ToolResult
@@ -47,9 +47,9 @@ class Moment:
     shaping: Shaping
 
 
-def _first_tools(worlds: Worlds, talks: bool) -> Schemas:
+def _first_tools(worlds: Worlds) -> Schemas:
     """What calls are drawn from until an episode brings its own tools."""
-    return worlds.offers(worlds.names[0], talks).without(()).tools
+    return worlds.offers(worlds.names[0]).without(()).tools
 
 
 class ToolEnv(gymnasium.Env[str, Action]):
@@ -79,10 +79,9 @@ class ToolEnv(gymnasium.Env[str, Action]):
         max_steps: int = MAX_STEPS,
         render_mode: str | None = None,
         user: User | None = None,
-        faults: Faults | None = None,
         backend: BackendName | None = None,
     ) -> None:
-        """Raises ValueError for an unknown reward, render mode or backend, and for fewer than two steps."""
+        """`user` answers instead of the scripts of users. ValueError: unknown reward, render mode or backend, fewer than two steps."""
         if max_steps < 2:
             raise ValueError(f"max_steps is {max_steps}: an episode needs at least 2 steps")
         if not callable(reward) and reward not in ("success", "shaped"):
@@ -93,7 +92,8 @@ class ToolEnv(gymnasium.Env[str, Action]):
             raise ValueError(f"backend is {backend!r}: it can be {', '.join(map(repr, BACKENDS))} or None")
         self.worlds = as_worlds(worlds)
         self.reward, self.max_steps, self.render_mode = reward, max_steps, render_mode
-        self.user, self.faults = user, faults
+        self.user = user
+        self._talker: User | None = None
         self.backend_name = backend
         self.observation_space = UnicodeSpace()
         self.calls: list[tuple[ToolCall, ToolResult]] = []
@@ -105,7 +105,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._changes: Changes | None = None
         """The net change; None: not known since the last call that may have changed it."""
         self._shaping = Shaping(0.0)
-        self.action_space = CallSpace(partial(_first_tools, self.worlds, user is not None))
+        self.action_space = CallSpace(partial(_first_tools, self.worlds))
 
     @property
     def tools(self) -> tuple[Mapping[str, Any], ...]:
@@ -117,11 +117,9 @@ class ToolEnv(gymnasium.Env[str, Action]):
         super().reset(seed=seed)
         self._begun, self._over = False, True
         task = self._choose(options) if options else self.worlds.draw(self.np_random)
-        if self.user is not None:
-            self.user.begin(task)
-        if self.faults is not None:
-            self.faults.begin(task)
         self._enter(task)
+        if self._talker is not None:
+            self._talker.begin(task)
         self.backend.reset(task.start)
         self.calls = []
         self.ending, self.judgement = None, _UNFINISHED
@@ -130,7 +128,8 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._changes = ()
         if self.reward == "shaped":
             self._shaping = Shaping(potential(task.goal, (), self.domain))
-        opening = briefing(self.domain, task.start.now) if task.start.now else self._offers.briefing
+        plain = not (task.start.now or task.rules or task.faults)
+        opening = self._offers.briefing if plain else opening_words(self.domain, task)
         return f"{opening}\n{task.request}", {"task_id": task.id, "domain": task.domain, "tools": self._offer.text}
 
     def step(self, action: Action) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -177,7 +176,6 @@ class ToolEnv(gymnasium.Env[str, Action]):
             max_steps=self.max_steps,
             render_mode=self.render_mode,
             user=deepcopy(self.user),
-            faults=deepcopy(self.faults),
             backend=self.backend_name,
         )
         other.spec = self.spec
@@ -196,7 +194,7 @@ class ToolEnv(gymnasium.Env[str, Action]):
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("worlds", "reward", "max_steps", "render_mode", "user", "faults", "spec")
+        kept = ("worlds", "reward", "max_steps", "render_mode", "user", "spec")
         state = {name: getattr(self, name) for name in (*kept, "action_space", "observation_space", "_np_random", "_np_random_seed")}
         return {**state, "backend": self.backend_name, "moment": self._moment() if self._begun else None}
 
@@ -221,26 +219,28 @@ class ToolEnv(gymnasium.Env[str, Action]):
     def _enter(self, task: Task) -> None:
         """Turn to the task's domain, with the tools of its agent and a backend to reset."""
         self.task = task
-        self._offers = self.worlds.offers(task.domain, self.user is not None)
-        self._offer: Offer = self._offers.without(task.withheld)
+        self._offers = self.worlds.offers(task.domain)
+        self._offer: Offer = self._offers.of(task)
+        self._talker = None if task.user is None else ScriptedUser() if self.user is None else self.user
         self.domain = self._offers.domain
         self.action_space.tools = self._offer.tools
         backend = self._backends.get(task.domain)
         if backend is None:
             backend = self._backends[task.domain] = open_backend(self.domain, self.backend_name)
-        self.backend = backend if self.faults is None else self.faults.around(backend)
+        self.backend = faulty(backend, self.domain, task)
 
     def _special(self, call: ToolCall) -> ToolResult:
         """The result of a call that does not reach the backend: a tool withheld, `respond` or `finish`."""
         if call.name in self._offer.withheld:
             return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {call.name!r}."), "unknown_tool")
-        if call.name == RESPOND.name and self.user is not None:
-            return respond(self.user, call.arguments, self.domain)
+        if call.name == RESPOND.name and self._talker is not None:
+            self.truncated = self._over = self._talker.gone
+            return respond(self._talker, call.arguments, self.domain)
         ending = parse_finish(call.arguments, self.domain)
         if isinstance(ending, ToolResult):
             return ending
         self.ending, self._changes = ending, self.backend.changes()
-        self.judgement = judge(self.task.goal, self._changes, ending, self.domain)
+        self.judgement = judge_task(self.task, self.calls, self._changes, ending, self.domain)
         self.terminated = self._over = True
         return ToolResult(finish_content(ending))
 
@@ -263,9 +263,9 @@ class ToolEnv(gymnasium.Env[str, Action]):
         if callable(self.reward):
             return float(self.reward(self.task, self._net(), self.ending, result))
         if self._over:
-            return self._shaping.advance(float(self.judgement.success), result.error is not None)
+            return self._shaping.advance(float(self.judgement.success), result.mistaken)
         level = potential(self.task.goal, self._net(), self.domain) - self._shaping.start
-        return self._shaping.advance(level, result.error is not None)
+        return self._shaping.advance(level, result.mistaken)
 
     def _moment(self) -> Moment:
         return Moment(
@@ -283,6 +283,8 @@ class ToolEnv(gymnasium.Env[str, Action]):
         self._enter(moment.task)
         self.backend.reset(moment.snapshot)
         self.calls = list(moment.calls)
+        if isinstance(self._talker, ScriptedUser):
+            self._talker.recall(moment.task, self.calls)
         self.ending, self.judgement = moment.ending, moment.judgement
         self.terminated, self.truncated = moment.terminated, moment.truncated
         self._begun, self._over = True, moment.terminated or moment.truncated

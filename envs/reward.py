@@ -15,7 +15,7 @@ RewardFunction: TypeAlias = Callable[[Task, Changes, Ending | None, ToolResult],
 Reward: TypeAlias = Literal["success", "shaped"] | RewardFunction
 
 ERROR_COST = 0.02
-"""What a call that came to an error costs in the shaped reward."""
+"""What a call that came to an error of the agent's own costs in the shaped reward."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Shaping:
     """The potential that has been paid out."""
 
     def advance(self, level: float, failed: bool) -> float:
-        """The reward of a step that leads to this potential; `failed`: the call came to an error."""
+        """The reward of a step that leads to this potential; `failed`: the call was a mistake."""
         gained = level - self.level
         self.level = level
         return gained - ERROR_COST if failed else gained

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from envs.users import RESPOND
 from synthtools.finish import NAME as FINISH
 from synthtools.goal import Outcome
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
 
 
 def talks(tools: Iterable[Mapping[str, Any]]) -> bool:

@@ -1,50 +1,68 @@
-"""The place of a user: whoever hears what the agent says and answers."""
+"""Whoever hears what the agent says and answers: the task's own scripted user, or another in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import orjson
-
-from synthtools.arguments import ArgumentError, ArgumentParser
+from synthtools.arguments import ArgumentError
 from synthtools.domain import Domain
 from synthtools.task import Task
-from synthtools.tool import Origin, Program, Tool, ToolResult
+from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND, reply, reply_content, said_in
 
-RESPOND = Tool(
-    name="respond",
-    key="respond",
-    description="Say something to the person who asked, and hear the reply.",
-    parameters={
-        "type": "object",
-        "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 4000, "description": "What to say."}},
-        "required": ["text"],
-        "additionalProperties": False,
-    },
-    errors={},
-    program=Program((), (), "", None, (), {}),
-    origin=Origin("hand"),
-)
-"""The tool that an agent has where there is a user."""
-
-_PARSER = ArgumentParser(RESPOND)
+__all__ = ["RESPOND", "ScriptedUser", "User", "respond"]
 
 
 class User(Protocol):
     """Someone to talk to. Forks and pickles of an environment deep-copy and pickle its user, with all that it remembers."""
 
     def begin(self, task: Task) -> None:
-        """Forget the last episode; from here on be the one who asks for this task."""
+        """Forget the last episode; from here on be the one who asks for this task, which has a user."""
 
     def hear(self, text: str) -> str:
         """The reply to what the agent said."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the user has left: what is said next finds nobody there, and ends the episode as a limit does."""
+
+
+@dataclass(slots=True)
+class ScriptedUser:
+    """The user that a task describes."""
+
+    heard: list[str] = field(default_factory=list)
+    """What the agent has said in this episode."""
+    gone: bool = False
+    _task: Task | None = None
+
+    def begin(self, task: Task) -> None:
+        """Take the part of the task's user."""
+        self._task, self.heard, self.gone = task, [], False
+
+    def recall(self, task: Task, calls: Iterable[tuple[ToolCall, ToolResult]]) -> None:
+        """Take the part in the middle of an episode, after these calls."""
+        self.begin(task)
+        for call, result in calls:
+            if call.name == RESPOND.name and result.error is None:
+                self.hear(said_in(call.arguments))
+
+    def hear(self, text: str) -> str:
+        """The reply that the script has; ValueError before an episode, or where its task has no user."""
+        if self._task is None or self._task.user is None:
+            raise ValueError("there is no user to reply")
+        self.heard.append(text)
+        said = reply(self._task.user, self.heard)
+        self.gone = said.gone
+        return said.text
 
 
 def respond(user: User, arguments: Mapping[str, Any] | str, domain: Domain) -> ToolResult:
     """The result of a call of `respond`: the user's reply as JSON text, or the agent's mistake."""
     try:
-        text = _PARSER.parse(arguments)["text"]
+        text = said_in(arguments)
     except ArgumentError as error:
         return ToolResult(domain.surface.error_content(error.kind, error.message), error.kind)
-    return ToolResult(orjson.dumps({"reply": user.hear(text)}).decode())
+    return ToolResult(reply_content(user.hear(text)))

@@ -92,7 +92,7 @@ class Worlds:
         self.difficulty = difficulty
         self._names = tuple(self.shelves)
         self._heights = _pile(self._names, weights or {})
-        self._offers: dict[tuple[str, bool], Offers] = {}
+        self._offers: dict[str, Offers] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,12 +127,11 @@ class Worlds:
                 return tasks[index]
         raise ValueError(f"there is no task {task_id!r} here")
 
-    def offers(self, name: str, talks: bool) -> Offers:
-        """What agents of a domain's tasks are given, with or without a user to talk to."""
-        key = (name, talks)
-        if key not in self._offers:
-            self._offers[key] = Offers(self._shelf(name).domain(), talks)
-        return self._offers[key]
+    def offers(self, name: str) -> Offers:
+        """What agents of a domain's tasks are given."""
+        if name not in self._offers:
+            self._offers[name] = Offers(self._shelf(name).domain())
+        return self._offers[name]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_offers": {}}

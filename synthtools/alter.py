@@ -66,15 +66,16 @@ def swapped_blocks(steps: Sequence[SolutionStep], writes: Sequence[int]) -> Iter
             continue
         order = [*range(first), *later, *range(first, middle + 1), *range(last + 1, len(steps))]
         place = {old: new for new, old in enumerate(order)}
-        yield tuple(SolutionStep(steps[i].name, {k: _renumber(v, place) for k, v in steps[i].arguments.items()}) for i in order)
+        yield tuple(SolutionStep(steps[i].name, {k: renumbered(v, place) for k, v in steps[i].arguments.items()}) for i in order)
 
 
-def _renumber(argument: Any, place: Mapping[int, int]) -> Any:
+def renumbered(argument: Any, place: Mapping[int, int]) -> Any:
+    """An argument after its results have other numbers: old → new."""
     if isinstance(argument, Ref):
         return Ref(place[argument.step], argument.path)
     if isinstance(argument, Derived):
-        return Derived(argument.sql, {k: _renumber(v, place) for k, v in argument.uses.items()})
-    return [_renumber(v, place) for v in argument] if isinstance(argument, list | tuple) else argument
+        return Derived(argument.sql, {k: renumbered(v, place) for k, v in argument.uses.items()})
+    return [renumbered(v, place) for v in argument] if isinstance(argument, list | tuple) else argument
 
 
 def mutants(task: Task, domain: Domain, ids: Ids, writes: Sequence[int]) -> Iterator[tuple[SolutionStep, ...]]:
@@ -83,7 +84,7 @@ def mutants(task: Task, domain: Domain, ids: Ids, writes: Sequence[int]) -> Iter
     accepted = {str(c.after.get(k)) for a in task.goal.alternatives for c in a.changes for k in c.after} | {
         c.key for a in task.goal.alternatives for c in a.changes
     }
-    spots = [(i, name) for i in writes for name in task.solution[i].arguments]
+    spots = [(i, name) for i in writes for name in task.solution[i].arguments if name in domain.tools[task.solution[i].name].parameters["properties"]]
     rng.shuffle(spots)
     made = 0
     for index, name in spots:
@@ -103,7 +104,7 @@ def mutants(task: Task, domain: Domain, ids: Ids, writes: Sequence[int]) -> Iter
 
 
 def _shifted(argument: Any, after: int) -> Any:
-    return _renumber(argument, {r.step: r.step + (r.step > after) for r in refs(argument)})
+    return renumbered(argument, {r.step: r.step + (r.step > after) for r in refs(argument)})
 
 
 def _wrong_values(tool: Tool, name: str, value: Any, ids: Ids, rng: random.Random) -> Iterator[Any]:

@@ -33,6 +33,8 @@ class Snapshot:
     """The world's clock, ISO date-time; empty: the domain's own start."""
     counters: tuple[tuple[str, int], ...] = ()
     """entity → ids given out so far."""
+    schedule: tuple[tuple[str, int], ...] = ()
+    """How far the task's faults are: name → number; empty at the start, and where there are none."""
 
 
 class Backend(Protocol):

@@ -10,8 +10,11 @@ import orjson
 
 from synthtools.backend import Snapshot
 from synthtools.calculator import vet_derivation
+from synthtools.fault import faults_from_json, faults_to_json
 from synthtools.goal import Alternative, Answer, Change, Changes, Goal
+from synthtools.rule import rule_from_json, rule_to_json
 from synthtools.task import Derived, Ref, SolutionStep, Task
+from synthtools.user import user_from_json, user_to_json
 
 
 def task_to_json(task: Task) -> bytes:
@@ -32,6 +35,12 @@ def task_to_json(task: Task) -> bytes:
         "solution": [{"name": s.name, "arguments": {k: _argument(v) for k, v in s.arguments.items()}} for s in task.solution],
         "goal": [_alternative(a) for a in task.goal.alternatives],
     }
+    if task.user is not None:
+        record["user"] = user_to_json(task.user)
+    if task.rules:
+        record["rules"] = [rule_to_json(rule) for rule in task.rules]
+    if task.faults:
+        record["faults"] = faults_to_json(task.faults)
     return orjson.dumps(record)
 
 
@@ -53,6 +62,9 @@ def task_from_json(text: bytes | str) -> Task:
         twin=r["twin"],
         skeleton=r["skeleton"],
         said=r["said"],
+        user=user_from_json(r["user"]) if "user" in r else None,
+        rules=tuple(map(rule_from_json, r.get("rules", ()))),
+        faults=faults_from_json(r.get("faults", [])),
     )
 
 
@@ -60,12 +72,15 @@ def _start(start: Snapshot) -> dict[str, Any]:
     record: dict[str, Any] = {"domain": start.domain, "world": start.world, "setup": list(start.setup)}
     if start.delta or start.now or start.counters:
         record |= {"delta": base64.b64encode(start.delta).decode(), "now": start.now, "counters": [list(c) for c in start.counters]}
+    if start.schedule:
+        record["schedule"] = [list(entry) for entry in start.schedule]
     return record
 
 
 def _start_from(r: Mapping[str, Any]) -> Snapshot:
     counters = tuple((name, number) for name, number in r.get("counters", ()))
-    return Snapshot(r["domain"], r["world"], tuple(r["setup"]), base64.b64decode(r.get("delta", "")), r.get("now", ""), counters)
+    schedule = tuple((name, number) for name, number in r.get("schedule", ()))
+    return Snapshot(r["domain"], r["world"], tuple(r["setup"]), base64.b64decode(r.get("delta", "")), r.get("now", ""), counters, schedule)
 
 
 def _argument(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,9 @@ def abilities(domain: Domain) -> dict[str, str]:
     return {tool.key: tool.key.replace("_", " ") for tool in domain.tools.values() if not tool.read_only}
 
 
-def finish_tool(domain: Domain) -> FinishTool:
-    """The `finish` of a domain."""
-    policies = ", ".join(domain.policies) or "none"
+def finish_tool(domain: Domain, rules: Sequence[str] = ()) -> FinishTool:
+    """The `finish` of a domain; `rules`: names of a task's own, listed with the policies."""
+    policies = ", ".join((*domain.policies, *rules)) or "none"
     about = (
         "Only when not done: what stands in the way. For not_allowed, the policy: "
         f"{policies}. For impossible, the id of what blocks it, or the ability that is missing, one of: {', '.join(abilities(domain).values())}."

@@ -23,13 +23,17 @@ from synthtools.tasks.kinds import KINDS as MAKERS
 from synthtools.tasks.maker import Candidate, Maker
 
 SHARES: Mapping[str, float] = {
-    "single": 0.12,
-    "chain": 0.26,
-    "several": 0.16,
-    "conditional": 0.12,
-    "question": 0.14,
-    "missing_tool": 0.10,
-    "forbidden": 0.10,
+    "single": 0.11,
+    "chain": 0.15,
+    "several": 0.10,
+    "conditional": 0.09,
+    "question": 0.11,
+    "missing_tool": 0.09,
+    "forbidden": 0.09,
+    "missing_information": 0.07,
+    "confirmation": 0.05,
+    "identity": 0.06,
+    "recovery": 0.08,
 }
 """Share of each kind in a default pack."""
 TASKS_PER_DOMAIN = 316
@@ -98,7 +102,7 @@ class Factory:
         return tuple(c.task for c in candidates)
 
     def _judge(self, candidate: Candidate) -> str:
-        return self.prover.prove(candidate.task, candidate.described)
+        return self.prover.prove(candidate.task, candidate.described, candidate.recovery)
 
     def _drop(self, gate: str, kind: str) -> None:
         kinds = self.dropped.setdefault(gate, {})
@@ -136,13 +140,22 @@ def named(pair: Sequence[Task], number: int) -> tuple[Task, ...]:
     return replace(pair[0], id=first, twin=second), replace(pair[1], id=second, twin=first)
 
 
+def quotas(count: int) -> dict[str, int]:
+    """How many of so many tasks are of each kind: by the shares, what is left over going to the largest remainders."""
+    exact = {kind: count * share for kind, share in SHARES.items()}
+    whole = {kind: int(number) for kind, number in exact.items()}
+    for kind in sorted(SHARES, key=lambda kind: whole[kind] - exact[kind])[: count - sum(whole.values())]:
+        whole[kind] += 1
+    return whole
+
+
 def generate_domain(domain: Domain, count: int, seed: int, *, difficulty: Difficulty = (1, 10), backend: BackendName | None = None) -> Made:
     """About `count` proven tasks of a domain, in the default shares; what a kind cannot fill, chains and several fill."""
     factory = Factory(domain, seed, backend)
     skeletons: Counter[str] = Counter()
     made: dict[str, list[Task]] = {}
-    for kind in KINDS:
-        made[kind] = list(factory.tasks(kind, round(count * SHARES[kind]), difficulty=difficulty, skeletons=skeletons))
+    for kind, wanted in quotas(count).items():
+        made[kind] = list(factory.tasks(kind, wanted, difficulty=difficulty, skeletons=skeletons))
     short = count - sum(map(len, made.values()))
     if short > 0:
         room = max(0, int(count * 0.29) - len(made["chain"]))

@@ -75,4 +75,6 @@ class Judgement:
     """Whether an episode met its goal, and if not, what is nearest at fault."""
 
     success: bool
-    reason: Literal["", "no_ending", "wrong_outcome", "wrong_about", "wrong_answer", "missing_change", "extra_change", "wrong_change"] = ""
+    reason: Literal[
+        "", "no_ending", "wrong_outcome", "wrong_about", "wrong_answer", "missing_change", "extra_change", "wrong_change", "broken_rule"
+    ] = ""

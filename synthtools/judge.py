@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from synthtools.answer import answers
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Change, Changes, Ending, Goal, Judgement
+from synthtools.rule import Called, broken_rules
+from synthtools.task import Task
 
 MATCH_STEPS = 5_000
 """Steps of search after which matching is given up: a task that could need more is not admitted."""
@@ -22,6 +24,14 @@ _WORDS = re.compile(r"(?:(?<!\w)-(?=\d))?[^\W_]+")
 
 class MatchTooHard(RuntimeError):
     """Our bug: a goal whose inserted rows are too alike to match within bounds got past the gates."""
+
+
+def judge_task(task: Task, calls: Iterable[Called], changes: Changes, ending: Ending | None, domain: Domain) -> Judgement:
+    """Whether an episode met its task's goal, and kept the task's rules on the way."""
+    judged = judge(task.goal, changes, ending, domain)
+    if task.rules and judged.success and broken_rules(task.rules, task.user, calls, ending, domain):
+        return Judgement(False, "broken_rule")
+    return judged
 
 
 def judge(goal: Goal, changes: Changes, ending: Ending | None, domain: Domain) -> Judgement:

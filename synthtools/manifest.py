@@ -75,6 +75,7 @@ class StartLine(_Strict):
     delta: Annotated[str, AfterValidator(_base64)] = ""
     now: str = ""
     counters: list[tuple[str, Count]] = []
+    schedule: list[tuple[str, Count]] = []
 
 
 class StepLine(_Strict):
@@ -114,6 +115,51 @@ class AlternativeLine(_Strict):
     check: str = ""
 
 
+class TopicLine(_Strict):
+    """What a question about a fact is known by."""
+
+    sort: str
+    words: list[str]
+
+
+class FactLine(_Strict):
+    """Something that only the user knows."""
+
+    slot: str
+    label: str
+    topic: TopicLine
+    said: str
+    given: Literal["at_once", "when_pressed", "corrected"]
+    wrong: str
+
+
+class DecisionLine(_Strict):
+    """What the user says when asked whether to go ahead."""
+
+    go: bool
+    said: str
+
+
+class UserLine(_Strict):
+    """The person who asked."""
+
+    manner: str
+    seed: Count
+    goal: str
+    patience: Annotated[int, Field(ge=1)]
+    facts: list[FactLine]
+    decision: DecisionLine | None
+
+
+class RuleLine(_Strict):
+    """What must come before what."""
+
+    kind: Literal["ask_first", "identity_first"]
+    text: str
+    slots: list[str]
+    shown: list[str]
+
+
 class TaskLine(_Strict):
     """One task."""
 
@@ -131,6 +177,10 @@ class TaskLine(_Strict):
     said: dict[str, str]
     solution: Annotated[list[StepLine], Field(min_length=1)]
     goal: Annotated[list[AlternativeLine], Field(min_length=1)]
+    user: UserLine | None = None
+    rules: list[RuleLine] = []
+    faults: list[dict[str, Any]] = []
+    """Read by `synthtools.fault`."""
 
 
 def fault_of(error: ValidationError) -> str:

@@ -16,6 +16,7 @@ from synthtools.catalog import splits
 from synthtools.codec import task_from_json, task_to_json
 from synthtools.compile import compiled
 from synthtools.domain import Domain
+from synthtools.fault import StaleRead
 from synthtools.manifest import FORMAT, DomainLine, Manifest, TaskLine, fault_of
 from synthtools.replacing import replacing
 from synthtools.setup import SetupError, vet_setup
@@ -170,7 +171,8 @@ def _fault(task: Task, domains: Mapping[str, Domain]) -> str:
     if any(alternative.check for alternative in task.goal.alternatives) and not (domain.toolkit and domain.toolkit.trusted):
         return f"the task {task.id} is judged by code of the pack; give --trust if you know it"
     try:
-        for sql in task.start.setup:
+        copies = [sql for fault in task.faults if isinstance(fault, StaleRead) for sql in fault.copy]
+        for sql in (*task.start.setup, *copies):
             vet_setup(domain, sql)
     except SetupError as error:
         return str(error)

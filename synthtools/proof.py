@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -14,13 +14,17 @@ from synthtools.answer import is_identifier
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
 from synthtools.fair import Fairness, SampledFairness, SqlFairness
+from synthtools.fault import Unavailable
+from synthtools.faulty import faulty
 from synthtools.finish import abilities, parse_finish
 from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
-from synthtools.judge import MatchTooHard, judge, relevant
+from synthtools.judge import MatchTooHard, judge, judge_task, relevant
 from synthtools.mirror import MirroredBackend
+from synthtools.recovery import Recovery
 from synthtools.task import STATED, SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Description
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND, reply, reply_content, said_in
 
 GATES = (
     "solution_runs",
@@ -37,8 +41,10 @@ GATES = (
     "twins",
     "policies_kept",
     "no_other_way",
+    "asking_needed",
+    "recovery_needed",
 )
-"""In order; `twins` is judged on pairs."""
+"""In order; `twins` is judged on pairs, `recovery_needed` where things go wrong on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +52,15 @@ class Episode:
     """A list of steps carried out to its end."""
 
     calls: tuple[ToolCall, ...]
-    """As resolved; those whose references were not there are left out."""
+    """As resolved; those whose references were not there have no arguments."""
     results: tuple[ToolResult, ...]
     changes: Changes
     ending: Ending | None
 
     @property
     def failed(self) -> bool:
-        """Whether any call came back with an error."""
-        return any(r.error is not None for r in self.results)
+        """Whether any call came back with an error that is no fault of the service."""
+        return any(r.mistaken for r in self.results)
 
 
 class Prover:
@@ -82,9 +88,10 @@ class Prover:
             ("mutants_fail", self._mutants_fail),
             ("free_order", self._order_free),
             ("no_other_way", self._no_other_way),
+            ("asking_needed", self._asking_needed),
         )
 
-    def prove(self, task: Task, described: Sequence[Description] = ()) -> str:
+    def prove(self, task: Task, described: Sequence[Description] = (), recovery: Recovery | None = None) -> str:
         """The first gate that turns the task away, or nothing."""
         episode = self.play(task, task.solution)
         for name, gate in self._gates:
@@ -93,11 +100,12 @@ class Prover:
                     return name
             except MatchTooHard:
                 return name
-        return ""
+        return "" if self._recovers(task, recovery) else "recovery_needed"
 
     def play(self, task: Task, steps: Sequence[SolutionStep]) -> Episode:
         """Carry out steps from the task's start; a step that refers to what is not there is skipped."""
-        self.backend.reset(task.start)
+        backend = faulty(self.backend, self.domain, task)
+        backend.reset(task.start)
         calls: list[ToolCall] = []
         results: list[ToolResult] = []
         values: list[Any] = []
@@ -106,6 +114,7 @@ class Prover:
             try:
                 call = resolve(step, values)
             except LookupError:
+                calls.append(ToolCall(step.name, {}))
                 results.append(ToolResult("null", "invalid_arguments"))
                 values.append(None)
                 continue
@@ -113,21 +122,25 @@ class Prover:
                 finished = parse_finish(dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments, self.domain)
                 ending = finished if isinstance(finished, Ending) else None
                 break
+            result = self._call(task, call, calls, backend)
             calls.append(call)
-            result = self._call(task, call)
             results.append(result)
             values.append(orjson.loads(result.content))
         return Episode(tuple(calls), tuple(results), self.backend.changes(), ending)
 
-    def _call(self, task: Task, call: ToolCall) -> ToolResult:
+    def _call(self, task: Task, call: ToolCall, before: Sequence[ToolCall], backend: Backend) -> ToolResult:
+        if call.name == RESPOND.name and task.user is not None:
+            heard = [said_in(made.arguments) for made in (*before, call) if made.name == RESPOND.name]
+            return ToolResult(reply_content(reply(task.user, heard).text))
         tool = self._tools.get(call.name)
         if tool is not None and tool.key in task.withheld:
             return ToolResult("null", "unknown_tool")
-        return self.backend.call(call)
+        return backend.call(call)
 
     def judged(self, task: Task, episode: Episode) -> Judgement:
         """Whether an episode met the task's goal."""
-        return judge(task.goal, episode.changes, episode.ending, self.domain)
+        calls = zip(episode.calls, episode.results, strict=False)
+        return judge_task(task, calls, episode.changes, episode.ending, self.domain)
 
     def _runs(self, _task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         self.checked["solution_runs"] += 1
@@ -156,30 +169,48 @@ class Prover:
     def _writes(self, task: Task) -> list[int]:
         return [i for i, s in enumerate(task.solution) if s.name in self._tools and not self._tools[s.name].read_only]
 
-    def _all_needed(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+    def _effective(self, task: Task, episode: Episode) -> list[int]:
+        """The writes that were carried out, or may have been."""
+        return [i for i in self._writes(task) if i < len(episode.results) and episode.results[i].error in (None, "timeout")]
+
+    def _all_needed(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Without any one write the goal is not met."""
-        for index in self._writes(task):
+        for index in self._effective(task, episode):
             self.checked["every_write_needed"] += 1
             if self.judged(task, self.play(task, without(task.solution, index))).success:
                 return False
         return True
 
-    def _grounded(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
-        """Every literal of the solution is said in the request, or stated by a workflow's words, or turns a page."""
-        for step in task.solution[:-1]:
+    def _grounded(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
+        """Every literal of the solution is said in the request or by the user before, or stated by a workflow's words, or turns a page."""
+        words = task.request
+        for number, step in enumerate(task.solution[:-1]):
+            if step.name == RESPOND.name:
+                words += f"\n{orjson.loads(episode.results[number].content)['reply']}"
+                continue
             page = self._tools[step.name].program.page[1] if step.name in self._tools else ""
             for name, value in step.arguments.items():
                 for literal in literals(value):
                     self.checked["grounded"] += 1
-                    if name != page and not self._is_said(task, literal):
+                    if name != page and not self._is_said(task, literal, words):
                         return False
         return True
 
-    def _is_said(self, task: Task, literal: Any) -> bool:
+    def _asking_needed(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
+        """Without any one thing said to the user the solution lacks a value, or breaks a rule."""
+        for index in [i for i, step in enumerate(task.solution) if step.name == RESPOND.name]:
+            self.checked["asking_needed"] += 1
+            silent = replace(task, solution=without(task.solution, index))
+            played = self.play(silent, silent.solution)
+            if self.judged(task, played).success and self._grounded(silent, played, ()):
+                return False
+        return True
+
+    def _is_said(self, task: Task, literal: Any, words: str) -> bool:
         said = re.sub(r"\s+", " ", task.said.get(orjson.dumps(literal).decode(), "")).strip()
         if said in ("", STATED):
             return said == STATED
-        return re.search(rf"(?<!\w){re.escape(said.casefold())}(?!\w)", task.request.casefold()) is not None
+        return re.search(rf"(?<!\w){re.escape(said.casefold())}(?!\w)", words.casefold()) is not None
 
     def _gives_nothing_away(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """No id that the solution looks up stands in the request."""
@@ -213,7 +244,7 @@ class Prover:
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}
         pairs = zip(episode.calls, episode.results, strict=True)
-        calls: list[tuple[str, Any, str]] = [(keys[c.name], c.arguments, r.reason) for c, r in pairs]
+        calls: list[tuple[str, Any, str]] = [(keys.get(c.name, c.name), c.arguments, r.reason) for c, r in pairs]
         return not self._world.broken_policy(episode.changes, calls)
 
     def _replays(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
@@ -230,7 +261,7 @@ class Prover:
         if any(alternative.check for alternative in task.goal.alternatives):
             return self._wrong_answers_fail(task, episode)  # other changes of which the check is true are right
         right = relevant(episode.changes, self.domain)
-        for steps in mutants(task, self.domain, self._world.ids, self._writes(task)):
+        for steps in mutants(task, self.domain, self._world.ids, self._effective(task, episode)):
             self.checked["mutants_fail"] += 1
             played = self.play(task, steps)
             if relevant(played.changes, self.domain) != right and self.judged(task, played).success:
@@ -260,9 +291,25 @@ class Prover:
 
     def _no_other_way(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """A task whose tool is missing cannot be done by another tool that writes the same columns."""
-        if not task.withheld:
+        down = [fault.tool for fault in task.faults if isinstance(fault, Unavailable) and fault.times == 0]
+        gone = (*task.withheld, *down)
+        if not gone:
             return True
-        missing = next(t for t in self._tools.values() if t.key in task.withheld)
-        twins = [t for t in self._tools.values() if t.key not in task.withheld and missing.writes <= t.writes and t.origin.kind != "create"]
+        missing = next(t for t in self._tools.values() if t.key in gone)
+        twins = [t for t in self._tools.values() if t.key not in gone and missing.writes <= t.writes and t.origin.kind != "create"]
         self.checked["no_other_way"] += 1
         return not any(same_shape(missing, t) for t in twins)
+
+    def _recovers(self, task: Task, recovery: Recovery | None) -> bool:
+        """Without the faults the job can be done, unless they are for good, and with them one who does not recover fails."""
+        if recovery is None:
+            return True
+        calm = replace(task, faults=())
+        possible = task.goal.alternatives[0].outcome == "done"
+        if possible and not self.judged(task, self.play(calm, recovery.plain)).success:
+            return False
+        for steps in recovery.naive:
+            self.checked["recovery_needed"] += 1
+            if self.judged(task, self.play(task, steps)).success:
+                return False
+        return True

@@ -10,7 +10,10 @@ from synthtools.task import KINDS, Task
 
 LENGTH = 64
 """Tasks of a domain's default environment."""
-_ORDER = ("chain", "single", "question", "several", "forbidden", "conditional", "missing_tool", "chain")
+_ORDER = (
+    *("chain", "single", "question", "several", "forbidden", "conditional", "missing_tool", "chain"),
+    *("missing_information", "confirmation", "identity"),
+)
 _TRIES = 60
 
 

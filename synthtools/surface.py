@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import orjson
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,18 @@ class Surface:
         """The shown name of an everyday tool."""
         return f"{verb}_{noun}" if self.verb_first else f"{noun}_{verb}"
 
-    def error_content(self, code: str, message: str) -> str:
-        """An error as JSON text."""
-        body: dict[str, Any] = {"error": code, "message": message}
+    def error_content(self, code: str, message: str, details: Mapping[str, Any] = _NOTHING) -> str:
+        """An error as JSON text; `details` stand beside its message."""
+        body: dict[str, Any] = {"error": code, "message": message, **details}
         if self.error == "nested":
-            body = {"error": {"code": code, "message": message}}
+            body = {"error": {"code": code, "message": message, **details}}
         elif self.error == "ok":
-            body = {"ok": False, "error": code, "message": message}
+            body = {"ok": False, **body}
         return orjson.dumps(body).decode()
+
+    def detail_path(self, name: str) -> tuple[str, ...]:
+        """Where a detail stands in an error."""
+        return ("error", name) if self.error == "nested" else (name,)
 
     def text(self) -> str:
         """A canonical description, for digests."""

@@ -9,10 +9,16 @@ from typing import Any
 
 from synthtools.backend import Snapshot
 from synthtools.calculator import calculate
+from synthtools.fault import Fault
 from synthtools.goal import Goal
+from synthtools.rule import Rule
 from synthtools.tool import ToolCall
+from synthtools.user import User
 
-KINDS = ("single", "chain", "several", "conditional", "question", "missing_tool", "forbidden")
+KINDS = (
+    *("single", "chain", "several", "conditional", "question", "missing_tool", "forbidden"),
+    *("missing_information", "confirmation", "identity", "recovery"),
+)
 """Kinds of task generated now."""
 
 
@@ -69,7 +75,13 @@ class Task:
     skeleton: str = ""
     """The request with its values masked."""
     said: Mapping[str, str] = dataclass_field(default_factory=dict)
-    """Value (as JSON text) → how the request says it: what grounds the solution's literals."""
+    """Value (as JSON text) → how the request says it, or the user: what grounds the solution's literals."""
+    user: User | None = None
+    """Whom the agent can talk to; None: nobody, and text alone ends the episode."""
+    rules: tuple[Rule, ...] = ()
+    """What must come before what, besides the goal; the briefing lists them with the policies."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong on purpose, and when."""
 
 
 def resolve(step: SolutionStep, results: Sequence[Any]) -> ToolCall:

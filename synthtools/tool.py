@@ -21,8 +21,17 @@ ErrorKind = Literal[
     "limit",
     "failed",
     "episode_done",
+    "timeout",
+    "rate_limited",
+    "unavailable",
+    "outdated",
 ]
-"""Whose rule the call broke: the protocol's, the schema's, the tool's own (`refused`), a bound (`limit`); or the tool `failed` on it."""
+"""Whose rule the call broke: the protocol's, the schema's, the tool's own (`refused`), a bound (`limit`); or the tool `failed` on it.
+
+The last four are faults of the service, by a task's schedule; `outdated`: the tool is not as its description says.
+"""
+FAULTS: frozenset[ErrorKind] = frozenset({"timeout", "rate_limited", "unavailable", "outdated"})
+"""Errors that are no mistake of the agent's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,11 @@ class ToolResult:
     """None when the call succeeded."""
     reason: str = ""
     """The documented error code of the tool, when it refused."""
+
+    @property
+    def mistaken(self) -> bool:
+        """Whether the call came to an error that is the agent's own, and no fault of the service."""
+        return self.error is not None and self.error not in FAULTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from envs.spaces import draw_value
 from synthtools.alter import mutants, swapped_blocks, without
 from synthtools.backend import LocalBackend
 from synthtools.fair import SqlFairness
+from synthtools.faulty import sound
 from synthtools.goal import OUTCOMES
 from synthtools.task import SolutionStep, Task, resolve
 
@@ -71,8 +72,9 @@ def played(task: Task, plan: Plan, env: ToolEnv) -> Trajectory:
 def altered(task: Task, env: ToolEnv, count: int) -> Iterator[Plan]:
     """Altered solutions of a task: every kind of mutant, and so many with several drawn mistakes; the same each time."""
     env.reset(options={"task": task})
-    assert isinstance(env.backend, LocalBackend)
-    fair, domain, tools = SqlFairness(env.domain, env.backend), env.domain, env.tools
+    backend = sound(env.backend)
+    assert isinstance(backend, LocalBackend)
+    fair, domain, tools = SqlFairness(env.domain, backend), env.domain, env.tools
     writes = [i for i, step in enumerate(task.solution) if step.name in domain.tools and not domain.tools[step.name].read_only]
     swapped = swapped_blocks(task.solution, writes) if writes else ()
     for steps in [*mutants(task, domain, fair.ids, writes), *(without(task.solution, i) for i in writes), *swapped]:

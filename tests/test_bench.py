@@ -87,7 +87,7 @@ def test_the_estimate_is_what_the_texts_come_to() -> None:
     task = next(task for task in PACK.tasks if task.kind == "single")
     worlds = as_worlds(PACK)
     work = work_of([task], worlds)
-    env_tools = worlds.offers(task.domain, False).without(task.withheld).tools
+    env_tools = worlds.offers(task.domain).of(task).tools
     opening = len(orjson.dumps(list(env_tools))) + len(task.request)
     assert work.calls == 2
     assert work.prompt_tokens * CHARACTERS > 2 * opening

@@ -24,16 +24,16 @@ from hypothesis import strategies as st
 
 from envs import ToolEnv, Worlds, register_envs, worlds_of
 from envs.registration import WORLDS_ID
-from envs.users import RESPOND
 from envs.worlds import GrownShelf
 from playing import DOMAINS, coming_calls, make_env, solve, some_tasks
-from synthtools.backend import Backend
 from synthtools.catalog import catalog
 from synthtools.goal import Judgement
 from synthtools.load import load_domain
 from synthtools.pack import save_pack
 from synthtools.task import Task
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
+from synthtools.user import User as Person
 
 IDS = [*(catalog()[name].env_id for name in DOMAINS), WORLDS_ID]
 FINISH = ToolCall("finish", {"outcome": "impossible", "about": ""})
@@ -201,7 +201,7 @@ def test_a_task_can_be_named() -> None:
 def test_hostile_actions_are_answered() -> None:
     """Whatever is passed for an action comes back as a typed error in JSON; nothing has changed, and the episode goes on."""
     env = make_env(DOMAINS[0], max_steps=len(HOSTILE) + 2)
-    env.reset(seed=1)
+    env.reset(options={"task": next(task for task in some_tasks(DOMAINS[0], 20) if task.user is None)})
     for action in HOSTILE:
         observation, reward, terminated, truncated, info = env.step(action)
         assert (reward, terminated, truncated) == (0.0, False, False), action
@@ -225,7 +225,7 @@ def arena() -> ToolEnv:
     return make_env(DOMAINS[0], max_steps=1_000_000)
 
 
-NAMES = st.deferred(lambda: st.sampled_from([*arena().worlds.offers(DOMAINS[0], False).domain.tools, "finish"])) | st.text()
+NAMES = st.deferred(lambda: st.sampled_from([*arena().worlds.offers(DOMAINS[0]).domain.tools, "finish"])) | st.text()
 
 
 @given(st.builds(ToolCall, NAMES, st.dictionaries(st.text(), JSON) | st.text()) | JSON)
@@ -476,7 +476,9 @@ def test_worlds_of_tasks_at_hand() -> None:
 
 
 class Guest:
-    """A user who counts what it hears."""
+    """A user who counts what it hears, and stays."""
+
+    gone = False
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -491,10 +493,22 @@ class Guest:
         return f"That is remark {len(self.heard)}, é."
 
 
-def test_a_user_is_heard() -> None:
-    """Where there is a user there is `respond`; forks remember what was said and go on apart."""
+ANYONE = Person("plain", 1, "Do it.")
+"""A user who knows nothing."""
+
+
+def test_who_stays_away_is_not_asked() -> None:
+    """A task without a user has no `respond`, whoever is there to play one."""
     env = make_env(DOMAINS[0], user=Guest())
-    env.reset(seed=1)
+    env.reset(options={"task": some_tasks(DOMAINS[0], 1)[0]})
+    assert "respond" not in [tool["function"]["name"] for tool in env.tools]
+    assert env.step(ToolCall(RESPOND.name, {"text": "hello"}))[4]["error"] == "unknown_tool"
+
+
+def test_a_user_is_heard() -> None:
+    """Where a task has a user there is `respond`, and who plays the user answers; forks remember what was said and go on apart."""
+    env = make_env(DOMAINS[0], user=Guest())
+    env.reset(options={"task": replace(some_tasks(DOMAINS[0], 1)[0], user=ANYONE)})
     assert [tool["function"]["name"] for tool in env.tools][-2:] == [RESPOND.name, "finish"]
     replies = [env.step(ToolCall(RESPOND.name, {"text": "hello"}))[0] for _ in range(2)]
     assert replies == ['{"reply":"That is remark 1, é."}', '{"reply":"That is remark 2, é."}']
@@ -502,33 +516,3 @@ def test_a_user_is_heard() -> None:
     assert fork.step(ToolCall(RESPOND.name, '{"text": "and?"}'))[0] == '{"reply":"That is remark 3, é."}'
     assert env.step(ToolCall(RESPOND.name, {"text": "and?"}))[0] == '{"reply":"That is remark 3, é."}'
     assert env.step(ToolCall(RESPOND.name, {"words": "?"}))[4]["error"] == "unexpected_argument"
-
-
-class Counting:
-    """Faults of an empty schedule, which know how many episodes began and how often a backend was taken."""
-
-    def __init__(self) -> None:
-        self.begun = self.taken = 0
-
-    def begin(self, task: Task) -> None:
-        """Count an episode."""
-        self.begun += 1
-
-    def around(self, backend: Backend) -> Backend:
-        """Nothing goes wrong."""
-        self.taken += 1
-        return backend
-
-
-def test_faults_have_their_place() -> None:
-    """They begin with each episode; a fork takes them along as they stand and begins nothing."""
-    faults = Counting()
-    env = make_env(DOMAINS[0], faults=faults)
-    env.reset(seed=1)
-    env.reset()
-    fork = env.fork()
-    assert (faults.begun, faults.taken) == (2, 2)
-    assert isinstance(fork.faults, Counting)
-    assert (fork.faults.begun, fork.faults.taken) == (2, 3)
-    solve(fork)
-    assert fork.judgement.success

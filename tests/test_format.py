@@ -289,7 +289,7 @@ def test_tokenizers_that_will_not_do_are_refused(kind: str) -> None:
 @pytest.mark.parametrize("name", catalog())
 def test_signatures_say_what_schemas_say(name: str, short: bool) -> None:
     """Every tool of every domain is one line: name, description, parameters in order, their choices, and `?` where one may be left out."""
-    tools = [brief(tool) if short else tool for tool in Offers(load_domain(name), talks=False).without(()).tools]
+    tools = [brief(tool) if short else tool for tool in Offers(load_domain(name)).without(()).tools]
     format = chat_format(tokenizer())
     text = rendered(format, [{"role": "user", "content": "U"}], tools)
     lines = text.partition("Tools:\n")[2].partition("\nA call:")[0].split("\n")

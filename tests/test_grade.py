@@ -26,6 +26,7 @@ PACK = load_pack(small_pack())
 AGENTS = ("solution", "random", "finish", "rule")
 GRADE_KEYS = {
     *("success", "pass_at_k", "pass_hat_k", "by_field", "by_kind", "by_difficulty", "causes", "cost", "calls_ratio", "error_rate"),
+    *("faults", "fault_recovery_rate"),
     *("recovery_rate", "hallucinated_tools", "hallucinated_arguments", "violations", "collateral", "unscored"),
 }
 
@@ -92,6 +93,8 @@ def test_the_reference_is_perfect_and_invents_nothing(grade: Graded) -> None:
     assert (one["calls_ratio"], one["error_rate"]) == (1.0, 0.0)
     assert (one["hallucinated_tools"], one["hallucinated_arguments"], one["violations"], one["collateral"]) == (0, 0, 0, 0)
     assert (one["recovery_rate"], one["unscored"], one["causes"], one["cost"]["money"]) == (None, 0, {}, None)
+    assert one["faults"] > 0
+    assert one["fault_recovery_rate"] == 1.0
 
 
 def test_what_random_calls_come_to_is_counted(grade: Graded) -> None:

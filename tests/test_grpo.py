@@ -58,7 +58,7 @@ def pool(pack: Pack) -> Pool:
 
 def environment(pool: Pool, task: Task) -> Any:
     """An environment with all of a task's tools, in the task."""
-    tools = pool.worlds.offers(task.domain, False).without(task.withheld).tools
+    tools = pool.worlds.offers(task.domain).of(task).tools
     made = make_environment("Tools", tools, pool)()
     assert made.reset(prompt=[], task=task.id) is None
     return made
@@ -82,7 +82,7 @@ def test_methods_say_what_schemas_say(name: str) -> None:
     """Of every tool of every domain: names, order, what is required, kinds, choices and descriptions survive the way into Python and back."""
     from transformers.utils import get_json_schema
 
-    tools = Offers(load_domain(name), talks=False).without(()).tools
+    tools = Offers(load_domain(name)).without(()).tools
     made = make_environment("Tools", tools, None)  # type: ignore[arg-type]  # nothing is played here
     for tool in tools:
         ours, theirs = tool["function"], get_json_schema(getattr(made, name_of(tool)))["function"]
@@ -100,7 +100,7 @@ def test_only_tools_are_offered(pool: Pool, simple: tuple[Task, ...]) -> None:
     import inspect
 
     made = environment(pool, simple[0])
-    tools = pool.worlds.offers(simple[0].domain, False).without(()).tools
+    tools = pool.worlds.offers(simple[0].domain).without(()).tools
     public = {name for name, _ in inspect.getmembers(type(made), inspect.isfunction) if not name.startswith("_")}
     assert public == {*map(name_of, tools), "reset", "get_reward"}
 
@@ -131,9 +131,8 @@ def test_tasks_that_need_the_same_share_a_choice(pack: Pack) -> None:
     assert show(pack.tasks, worlds, Showing(tools=3), 6).sets != shown.sets
     whole = show(pack.tasks, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
     assert [message["role"] for message in whole.rows[0]["prompt"]] == ["user"]
-    assert {len(tools) for tools in whole.sets.values()} <= {
-        len(worlds.offers(name, False).without(()).tools) - n for name in pack.domains for n in (0, 1)
-    }
+    sizes = {len(worlds.offers(name).without(()).tools) for name in pack.domains}
+    assert {len(tools) for tools in whole.sets.values()} <= {size + n for size in sizes for n in (-1, 0, 1)}  # one withheld, or with `respond`
 
 
 # what comes of calls
@@ -203,6 +202,15 @@ def test_our_fault_is_raised_again(pool: Pool, simple: tuple[Task, ...], monkeyp
         made.get_reward()
     with pytest.raises(ZeroDivisionError):
         executed(completions=[[{"role": "tool", "content": ""}]], environments=[made])
+
+
+def test_words_to_a_user_do_not_end_an_episode(pool: Pool, pack: Pack) -> None:
+    """Where somebody is there to hear it, a last turn of text alone is said to them, so that nothing was finished; asked as a call, it is solved."""
+    task = next(task for task in pack.tasks if task.user is not None)
+    made, asked = environment(pool, task), environment(pool, task)
+    play(asked, task)
+    assert executed(completions=[[{"role": "assistant", "content": "Which one?"}]] * 2, environments=[made, asked]) == [0.0, 1.0]
+    assert [tally.finished for tally in pool.settled[-2:]] == [False, True]
 
 
 def _broken(*_: object) -> Any:

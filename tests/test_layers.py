@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {"synthtools": {"synthtools"}, "envs": {"synthtools", "envs"}, "agents": {"synthtools", "envs", "agents"}}
-HEAVY = ("torch", "transformers", "docker", "ray", "pyarrow", "mcp", "inspect_ai", "trl", "openai")
+HEAVY = ("torch", "transformers", "docker", "ray", "pyarrow", "mcp", "openenv", "uvicorn", "starlette", "inspect_ai", "trl", "openai")
 NOT_ON_IMPORT = {"synthtools": (*HEAVY, "gymnasium"), "envs": HEAVY, "agents": HEAVY}
 LINES = 300
 LONGER = {

@@ -27,6 +27,7 @@ from agents.lesson import (
     make_lesson,
     masked,
     name_of,
+    names_told,
     needs_of,
     prompted,
 )
@@ -91,11 +92,12 @@ def test_what_is_needed_is_shown_with_distractors_and_finish_last(most: int, row
         needs = needs_of(calls_of(row.messages))
         names = [name_of(tool) for tool in choose(row.tools, needs, most, chance(7))]
         needed = set(needs.arguments) - set(ALWAYS)
-        rest = len(row.tools) - 1 - len(needed)
+        always = len(set(names) & set(ALWAYS))
+        rest = len(row.tools) - always - len(needed)
         assert needed <= set(names)
         assert names[-1] == FINISH
         assert len(set(names)) == len(names)
-        assert len(names) - 1 == (len(row.tools) - 1 if not most else len(needed) + min(rest, max(SPARE, most - len(needed))))
+        assert len(names) - always == (len(row.tools) - always if not most else len(needed) + min(rest, max(SPARE, most - len(needed))))
 
 
 def test_every_second_distractor_is_near(rows: list[Example]) -> None:
@@ -121,10 +123,10 @@ def test_order_and_choice_come_from_the_seed(rows: list[Example]) -> None:
 
 @pytest.mark.parametrize("spare", [True, False])
 def test_distractors_can_be_left_out(spare: bool, rows: list[Example]) -> None:
-    """Without them the tools are exactly the needed ones and `finish`; a tool is never shown that the conversation's list lacks."""
+    """Without them the tools are exactly the needed ones and those always shown; a tool is never shown that the conversation's list lacks."""
     for row in rows:
         lesson = made(row, replace(PLAIN, spare=spare, tools=6))
-        needed = {*needs_of(calls_of(row.messages)).arguments, FINISH}
+        needed = {*needs_of(calls_of(row.messages)).arguments, *({name_of(tool) for tool in row.tools} & set(ALWAYS))}
         assert set(shown(lesson)) <= {name_of(tool) for tool in row.tools}
         assert (set(shown(lesson)) == needed) == (not spare)
         assert shown(lesson)[-1] == FINISH
@@ -206,7 +208,7 @@ def unmasked(lesson: Lesson, original: Lesson) -> Lesson:
 
 def test_masks_hide_every_name_and_lose_nothing(rows: list[Example]) -> None:
     """No old name of a tool or of a described parameter is left in schemas, calls or results; `finish` is as it was; the inverse gives all back."""
-    for row in rows:
+    for row in (row for row in rows if not names_told(row.messages)):
         for seed in SEEDS:
             plain = made(row, replace(PLAIN, tools=8), seed)
             hidden = masked(plain, chance(seed))
@@ -216,7 +218,10 @@ def test_masks_hide_every_name_and_lose_nothing(rows: list[Example]) -> None:
             assert not old & {*shown(hidden), *used}
             assert used <= set(shown(hidden))
             assert hidden.tools[-1] == plain.tools[-1]
-            for ours, theirs in zip(hidden.tools[:-1], plain.tools[:-1], strict=True):
+            for ours, theirs in zip(hidden.tools, plain.tools, strict=True):
+                if name_of(theirs) in ALWAYS:
+                    assert ours == theirs
+                    continue
                 kept = {name for name, field in fields_of(theirs).items() if not field.get("description")}
                 assert set(fields_of(ours)) & set(fields_of(theirs)) == kept
             for name, arguments in calls_of(hidden.messages):
@@ -268,13 +273,21 @@ def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Example]) -> None:
     assert any(field.get("description") for tool in lesson.tools[:-1] for field in fields_of(tool).values())
 
 
+def test_names_that_an_error_speaks_of_are_not_hidden(rows: list[Example]) -> None:
+    """A lesson whose errors name its tools or arguments keeps the names, whatever the share."""
+    told = [row for row in rows if names_told(row.messages)]
+    assert told
+    for row in told:
+        assert {name for name, _ in calls_of(row.messages)} <= set(shown(made(row, replace(PLAIN, masked=1.0))))
+
+
 # shorter schemas
 
 
 @pytest.mark.parametrize("name", catalog())
 def test_brief_schemas_keep_what_calls_cannot_do_without(name: str) -> None:
     """Of every tool of every domain: what is required, what is needed, kinds and choices; at most `OPTIONAL` others, all without long words."""
-    for tool in Offers(load_domain(name), talks=False).without(()).tools:
+    for tool in Offers(load_domain(name)).without(()).tools:
         whole, parameters = fields_of(tool), tool["function"]["parameters"]
         free = [key for key in whole if key not in parameters["required"]]
         assert list(fields_of(brief(tool))) == list(whole)
@@ -295,7 +308,7 @@ def test_brief_schemas_keep_what_calls_cannot_do_without(name: str) -> None:
 @pytest.mark.parametrize("name", catalog())
 def test_the_ability_that_is_missing_stays_listed(name: str) -> None:
     """Whichever it is and whatever is drawn, `finish` still lists it, among at most `ABILITIES`, in the order that they had."""
-    finish = Offers(load_domain(name), talks=False).without(()).tools[-1]
+    finish = Offers(load_domain(name)).without(()).tools[-1]
     listed = fields_of(finish)["about"]["description"].partition("one of: ")[2].rstrip(".").split(", ")
     for number, ability in enumerate(listed):
         cut = brief(finish, Needs({}, (ability,)), chance(number))

@@ -85,6 +85,50 @@ def test_another_conversation_under_a_known_key_is_read_anew(folder: Path) -> No
     assert remembers.complete([[30, 31, 32, 33, 34, 35]], [1], [0]) == [plain(folder, [30, 31, 32, 33, 34, 35])]
 
 
+def test_one_begun_again_beside_itself_and_after_others(folder: Path) -> None:
+    """A conversation that stands twice in a batch, or comes back after others, is continued as if read anew; no more is kept than one batch."""
+    remembers = generator(folder)
+    remembers.complete(PROMPTS, [1, 2, 3], [0, 0, 0])
+    twice = [[*PROMPTS[0], 20], [*PROMPTS[0], 21, 22]]
+    alone = [plain(folder, prompt) for prompt in twice]
+    assert alone[0] != alone[1]
+    assert remembers.complete(twice, [1, 1], [0, 0]) == alone
+    assert remembers.complete([PROMPTS[1]], [2], [0]) == [plain(folder, PROMPTS[1])]
+    remembers.complete([PROMPTS[2]], [9], [0])
+    assert len(remembers._heard) == 3
+
+
+def test_a_beginning_in_common_is_read_once(folder: Path) -> None:
+    """A new conversation takes over what it shares with another, and leaves that as it was; it is continued as if read anew."""
+    remembers = generator(folder)
+    tools = [3 + number % 40 for number in range(100)]
+    first, second = [*tools, 5, 6], [*tools, 7, 8, 9]
+    assert remembers.complete([first, second], [1, 2], [0, 0]) == [plain(folder, first), plain(folder, second)]
+    read = []
+    forward = remembers.model.forward
+    remembers.model.forward = lambda ids, **settings: read.append(ids.shape[1]) or forward(ids, **settings)
+    assert remembers.complete([[*tools, 9, 9]], [3], [0]) == [plain(folder, [*tools, 9, 9])]
+    assert read[0] == 1
+    assert remembers.complete([[*first, 11]], [1], [0]) == [plain(folder, [*first, 11])]
+
+
+def test_a_model_that_forgets_is_read_anew(tmp_path: Path) -> None:
+    """A model whose layers slide, of which nothing can be kept, is continued as transformers does, whatever was heard before."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    from agents.students.generate import Decoding, Generator
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = MistralForCausalLM(MistralConfig(vocab_size=64, sliding_window=4, **shape)).eval()
+    slides = Generator(model, 2, Decoding(max_tokens=6))
+    prompts = [[5, 6, 7, 8, 9, 10, 11], [12, 13, 14]]
+    alone = [Generator(model, 2, Decoding(max_tokens=6)).complete([prompt], [0], [0])[0] for prompt in prompts]
+    assert slides.complete(prompts, [1, 2], [0, 0]) == alone
+    longer = [*prompts[1], 15, 16]
+    assert slides.complete([longer], [2], [0]) == Generator(model, 2, Decoding(max_tokens=6)).complete([longer], [0], [0])
+
+
 def test_what_is_drawn_does_not_depend_on_the_company(folder: Path) -> None:
     """A row's tokens follow from its own seed: the same alone and beside others, others for another seed."""
     together = generator(folder, temperature=1.0).complete(PROMPTS, [1, 2, 3], [7, 8, 9])

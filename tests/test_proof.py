@@ -12,11 +12,15 @@ import pytest
 from shed import SOUND, shed
 from small import tool_shed
 from synthtools.backend import LocalBackend
+from synthtools.fault import Unavailable
 from synthtools.generate import Factory
 from synthtools.goal import Alternative, Answer, Change, Goal
+from synthtools.hearing import Topic
 from synthtools.proof import GATES, Prover
+from synthtools.recovery import Recovery
 from synthtools.task import Derived, Ref, SolutionStep, Task
 from synthtools.tasks.describe import Claim, Description
+from synthtools.user import Fact, User
 
 SHED = shed()
 FACTORY = Factory(SHED, 0)
@@ -134,6 +138,13 @@ def no_other_way() -> Task:
     return replace(refused(), start=start)
 
 
+def asking_needed() -> Task:
+    """The user is asked for what the request says."""
+    user = User("plain", 1, LENDING.request, (Fact("tool_id", "tool", Topic("row", ("tool",)), "the drill"),))
+    asks = SolutionStep("respond", {"text": "Which tool?"})
+    return replace(LENDING, user=user, solution=(*LENDING.solution[:-1], asks, FINISH))
+
+
 def refused() -> Task:
     """The lending without the tool for it, so that a number is wanted instead."""
     finder = SHED.tool("search_neighbours").name
@@ -160,7 +171,7 @@ FAULTY = {
     make.__name__: make
     for make in (
         *(solution_runs, goal_false_at_start, constant_endings_fail, solution_succeeds, every_write_needed, grounded),
-        *(mutants_fail, free_order, replays_exactly, gives_nothing_away, policies_kept),
+        *(mutants_fail, free_order, replays_exactly, gives_nothing_away, policies_kept, asking_needed),
     )
 }
 
@@ -192,6 +203,15 @@ def test_a_missing_tool_that_another_stands_in_for_is_turned_away() -> None:
     assert PROVER.prove(refused()) == ""
 
 
+def test_a_fault_that_nobody_minds_is_turned_away() -> None:
+    """The recovery must be needed: the job must be possible without the fault, and fail where nothing is done about it."""
+    lend, finish = LENDING.solution
+    broken = replace(LENDING, kind="recovery", faults=(Unavailable("lend", 1, 1),), solution=(lend, lend, finish))
+    assert PROVER.prove(broken, (), Recovery(LENDING.solution, (LENDING.solution,))) == ""
+    assert PROVER.prove(broken, (), Recovery(LENDING.solution, (broken.solution,))) == "recovery_needed"
+    assert PROVER.prove(broken, (), Recovery((finish,), (LENDING.solution,))) == "recovery_needed"
+
+
 def test_half_a_pair_of_twins_is_not_admitted() -> None:
     """Where one of two tasks with the same request is turned away, neither comes, and the gate is counted."""
     factory = Factory(tool_shed(TWICE), 0)
@@ -204,7 +224,7 @@ def test_half_a_pair_of_twins_is_not_admitted() -> None:
 
 def test_every_gate_is_tried_here() -> None:
     """A gate that is added gets its faulty task."""
-    assert {*FAULTY, "descriptions_fit_one", "no_other_way", "twins"} == set(GATES)
+    assert {*FAULTY, "descriptions_fit_one", "no_other_way", "twins", "recovery_needed"} == set(GATES)
 
 
 def test_checks_are_counted() -> None:
@@ -213,4 +233,5 @@ def test_checks_are_counted() -> None:
     assert set(prover.checked.values()) == {0}
     assert prover.prove(LENDING) == ""
     looked_at = {gate for gate, number in prover.checked.items() if number}
-    assert looked_at == set(GATES) - {"constant_endings_fail", "gives_nothing_away", "free_order", "descriptions_fit_one", "no_other_way", "twins"}
+    asked = {"constant_endings_fail", "gives_nothing_away", "free_order", "descriptions_fit_one", "no_other_way", "twins"}
+    assert looked_at == set(GATES) - asked - {"asking_needed", "recovery_needed"}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envs.speech import finish_call, reply_of, said, talks
-from envs.users import RESPOND
 from synthtools.tool import ToolCall
+from synthtools.user import RESPOND
 
 FINISH = {"type": "function", "function": {"name": "finish", "description": "End.", "parameters": {}}}
 

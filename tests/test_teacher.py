@@ -76,11 +76,12 @@ def test_the_last_words_hold_the_answer(task: str, lessons: Mapping[str, tuple[T
 
 @pytest.mark.parametrize("outcome", ["impossible", "not_allowed"])
 def test_a_refusal_says_what_stands_in_the_way(outcome: str, lessons: Mapping[str, tuple[Trajectory, ...]]) -> None:
-    """The ability or the policy, in words."""
+    """The ability or the policy, in words; where a rule of the task does, what the user said."""
     refused = {name: task.goal.alternatives[0].about for name, task in TASKS.items() if task.goal.alternatives[0].outcome == outcome}
     assert refused
-    silent = [item.steps[-1].text for name, about in refused.items() for item in lessons[name] if in_words(about) not in item.steps[-1].text]
-    assert silent == []
+    for name, about in refused.items():
+        forms = PHRASES[about] if TASKS[name].rules else (in_words(about),)
+        assert [item.steps[-1].text for item in lessons[name] if not any(form in item.steps[-1].text for form in forms)] == []
 
 
 def test_a_row_that_is_named_was_changed(lessons: Mapping[str, tuple[Trajectory, ...]]) -> None:
@@ -105,7 +106,7 @@ def test_a_seed_always_says_the_same_and_others_say_it_otherwise(env: ToolEnv, l
 
 def test_little_is_said_before_the_end(lessons: Mapping[str, tuple[Trajectory, ...]]) -> None:
     """In about one of six episodes: before the first look-up, and before the first change after it."""
-    played = [item for items in lessons.values() for item in items]
+    played = [item for name, items in lessons.items() for item in items if not TASKS[name].faults]
     early = [[step.text for step in item.steps[:-1] if step.text] for item in played]
     assert 0.05 < sum(map(bool, early)) / len(played) < 0.25
     assert max(map(len, early)) == 2

@@ -15,9 +15,11 @@ from envs import ToolEnv
 from synthtools.arguments import ArgumentError, parse_text
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
+from synthtools.faulty import sound
 from synthtools.goal import Alternative, Changes, Ending
-from synthtools.judge import judge, relevant
+from synthtools.judge import judge_task, relevant
 from synthtools.promise import broken
+from synthtools.rule import broken_rules
 from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall, ToolResult
 
@@ -39,6 +41,16 @@ class Made:
     def failed(self) -> bool:
         """Whether it came to an error."""
         return self.result.error is not None
+
+    @property
+    def mistaken(self) -> bool:
+        """Whether it came to an error that is no fault of the service."""
+        return self.result.mistaken
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether it was carried out, or may have been, as it got no answer."""
+        return self.result.error in (None, "timeout")
 
     @property
     def key(self) -> str:
@@ -70,7 +82,7 @@ class Evidence:
     reason: str
     """What the judge holds to be nearest at fault."""
     broken: tuple[str, ...]
-    """Policies that were broken, as their machine checks say."""
+    """Policies and rules of the task that were broken, as their machine checks say."""
     twice: tuple[Made, ...]
     """Calls without which, as they repeat earlier ones, the changes would have been right."""
     reference: Reference
@@ -87,6 +99,12 @@ class Evidence:
     def writes(self, calls: Sequence[Made]) -> list[Made]:
         """Those of the calls that name a tool which can change something."""
         return [made for made in calls if (tool := self.tool(made)) is not None and not tool.read_only]
+
+    @property
+    def needs(self) -> list[Made]:
+        """The reference's calls that changed something; one that got no answer is one of them where it was not made again."""
+        writes = [made for made in self.writes(self.reference.calls) if made.may_stand]
+        return [made for made in writes if not made.failed or all(other.key != made.key or other is made for other in writes)]
 
     def expected(self, alternative: Alternative) -> Changes:
         """The changes that an alternative wants; where code decides, those of the reference."""
@@ -116,7 +134,7 @@ class Examiner:
             changes=relevant(net, env.domain),
             success=judgement.success,
             reason=judgement.reason,
-            broken=tuple(_broken(env.backend, env.domain, net, calls)),
+            broken=(*_broken(env.backend, env.domain, net, calls), *broken_rules(task.rules, task.user, env.calls, env.ending, env.domain)),
             twice=(),
             reference=reference,
         )
@@ -135,8 +153,8 @@ class Examiner:
 
     def _without_repeats(self, evidence: Evidence) -> Evidence:
         """The evidence with `twice`: found by making the same calls again but for those that repeat a change."""
-        wanted = Counter(made.key for made in evidence.writes(evidence.reference.calls))
-        repeats = tuple(_repeats([made for made in evidence.writes(evidence.calls) if not made.failed], wanted))
+        wanted = Counter(made.key for made in evidence.writes(evidence.reference.calls) if made.may_stand)
+        repeats = tuple(_repeats([made for made in evidence.writes(evidence.calls) if made.may_stand], wanted))
         if not repeats or evidence.ending is None:
             return evidence
         env = self._env
@@ -144,7 +162,7 @@ class Examiner:
         for made in evidence.deeds:
             if made not in repeats:
                 env.step(ToolCall(made.name, dict(made.arguments)))
-        judged = judge(evidence.task.goal, env.backend.changes(), evidence.ending, evidence.domain)
+        judged = judge_task(evidence.task, env.calls, env.backend.changes(), evidence.ending, evidence.domain)
         if not judged.success and judged.reason not in ("wrong_answer", "wrong_about"):
             return evidence
         return replace(evidence, twice=repeats)
@@ -179,6 +197,7 @@ def _repeats(writes: Sequence[Made], wanted: Counter[str]) -> Iterator[Made]:
 
 def _broken(backend: Backend, domain: Domain, changes: Changes, calls: Sequence[Made]) -> Iterator[str]:
     """Policies that the world at the episode's end, its net change and its calls break; those of toolkits are words that nothing checks."""
+    backend = sound(backend)
     if not isinstance(backend, LocalBackend):
         return
     keys = {tool.name: tool.key for tool in domain.tools.values()}

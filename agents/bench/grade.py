@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from agents.bench.causes import CAUSES, cause_of
@@ -17,7 +17,7 @@ from agents.bench.label import Label, read_label
 from agents.bench.metrics import Counted, as_data, by, chances, share
 from agents.run import Row, Stored
 from agents.summary import names_of
-from envs import ToolEnv
+from agents.validate import open_env
 from synthtools.backends import BackendName
 from synthtools.pack import Pack, load_pack
 from synthtools.task import Task
@@ -42,6 +42,9 @@ class Episode:
     detail: str
     calls: int
     errors: int
+    """Calls that were mistakes."""
+    faults: int
+    """Calls that came to a fault of the service."""
     tokens: int
     """Of completions, as the agent counts them."""
     domain: str
@@ -117,7 +120,7 @@ def graded(folder: Path, *, trust: bool = False, backend: BackendName | None = N
 
 def _episodes(run: Stored, pack: Pack, names: Mapping[str, str], how: tuple[BackendName | None, Progress | None]) -> Iterator[Episode]:
     backend, progress = how
-    env = ToolEnv(pack, reward=run.settings["reward"], max_steps=run.settings["max_steps"], backend=backend)
+    env = open_env(run, pack, backend)
     examiner, tasks = Examiner(env), {task.id: task for task in pack.tasks}
     ((total,),) = run.table("SELECT COUNT(*) FROM trajectory")
     try:
@@ -161,7 +164,8 @@ def _episode(evidence: Evidence, row: Row, agent: str) -> Episode:
         cause=cause.code if cause else "",
         detail=cause.detail if cause else "",
         calls=len(evidence.calls),
-        errors=sum(made.failed for made in evidence.calls),
+        errors=sum(made.mistaken for made in evidence.calls),
+        faults=sum(made.failed and not made.mistaken for made in evidence.calls),
         tokens=row.tokens,
         domain=task.domain,
         reference=len(evidence.reference.calls),
@@ -202,6 +206,7 @@ def grade_json(run: Graded, agent: str) -> dict[str, Any]:
     causes = Counter(episode.cause for episode in episodes if episode.cause)
     calls, errors = sum(episode.calls for episode in episodes), sum(episode.errors for episode in episodes)
     stumbled = [episode.success for episode in episodes if episode.errors]
+    struck = [episode.success for episode in episodes if episode.faults]
     return {
         "success": as_data(share(tasks)),
         "pass_at_k": at,
@@ -211,7 +216,9 @@ def grade_json(run: Graded, agent: str) -> dict[str, Any]:
         "cost": {"tokens": cost.tokens, "money": cost.money, "calls": cost.calls, "seconds": cost.seconds},
         "calls_ratio": _rounded([episode.calls / episode.reference for episode in episodes if episode.success], median),
         "error_rate": round(errors / calls, 4) if calls else None,
-        "recovery_rate": _rounded(stumbled, lambda values: sum(values) / len(values)),
+        "recovery_rate": _rounded(stumbled, fmean),
+        "faults": sum(episode.faults for episode in episodes),
+        "fault_recovery_rate": _rounded(struck, fmean),
         "hallucinated_tools": sum(episode.invented_tools for episode in episodes),
         "hallucinated_arguments": sum(episode.invented_arguments for episode in episodes),
         "violations": sum(bool(episode.broken) for episode in episodes),
@@ -233,4 +240,3 @@ def _grouped(episodes: Sequence[Episode], key: str) -> dict[str, Any]:
 
 def _compared(before: str, after: str, found: Comparison) -> dict[str, Any]:
     return {"before": before, "after": after, "difference": as_data(found.difference), "p": found.p}
-

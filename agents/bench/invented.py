@@ -8,6 +8,7 @@ from typing import Any
 from agents.bench.evidence import Evidence, Made
 from agents.bench.visible import how_said, shown_before
 from synthtools.answer import is_identifier
+from synthtools.fault import ChangedSchema
 from synthtools.goal import Changes
 
 _LONGEST = 60
@@ -27,8 +28,11 @@ def invented_arguments(evidence: Evidence) -> int:
 def _invented(made: Made, evidence: Evidence) -> Iterator[str]:
     tool = evidence.domain.tools[made.name]
     properties: Mapping[str, Any] = tool.parameters["properties"]
+    renamed = {fault.new for fault in evidence.task.faults if isinstance(fault, ChangedSchema) and fault.tool == tool.key}
     seen = shown_before(evidence.calls, made.number)
     for name, value in made.arguments.items():
+        if name in renamed:
+            continue
         if name not in properties:
             yield name
         else:

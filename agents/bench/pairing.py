@@ -40,7 +40,7 @@ def pairs(evidence: Evidence, chosen: Changes) -> list[Pair]:
 
     `chosen`: the changes of the alternative that the episode is nearest to; what stands there is right too.
     """
-    needs = [needed for needed in evidence.writes(evidence.reference.calls) if not needed.failed]
+    needs = evidence.needs
     likely = [
         (needed, made, differences(evidence, needed, made, chosen))
         for needed in needs

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from agents.bench.evidence import Evidence, Made
-from envs.users import RESPOND
 from synthtools.task import STATED, refs
+from synthtools.user import RESPOND
 
 
 def where_visible(value: Any, evidence: Evidence, before: int, source: Any = None) -> str:
@@ -26,8 +26,10 @@ def where_visible(value: Any, evidence: Evidence, before: int, source: Any = Non
     if said is not None:
         return f"it stood in the request ({said!r})" if said else "it stood in the request"
     for made in evidence.calls[:before]:
-        if shows(made, value):
+        if shows(made, value) or _told(made, value, evidence):
             return f"it stood in result {made.number} ({made.name})"
+    if evidence.task.user is not None and _words_for(value, evidence):
+        return "it was never seen, and the user tells who asks"
     found = [evidence.reference.calls[ref.step] for ref in refs(source)]
     return f"it was never seen, and {found[0].name} shows it" if found else "it was never seen"
 
@@ -42,6 +44,18 @@ def how_said(value: Any, evidence: Evidence) -> str | None:
         if text and _stands(text, request):
             return text
     return None
+
+
+def _words_for(value: Any, evidence: Evidence) -> str:
+    """How the user says a value that only the user knows; empty where that is not so."""
+    said = evidence.task.said.get(orjson.dumps(value).decode(), "")
+    user = evidence.task.user
+    return said if said and user is not None and any(_stands(said, fact.said) for fact in user.facts) else ""
+
+
+def _told(made: Made, value: Any, evidence: Evidence) -> bool:
+    said = _words_for(value, evidence) if made.name == RESPOND.name else ""
+    return bool(said) and any(_stands(said, str(cell)) for cell in scalars(orjson.loads(made.result.content)))
 
 
 def _stands(text: str, words: str) -> bool:

@@ -9,7 +9,26 @@ from typing import Annotated, cast
 
 import typer
 
-from agents.cli import audit, bench, catalog, evaluate, export, generate, image, regrade, rollout, run, student, suite, tasks, train, validate
+from agents.cli import (
+    audit,
+    bench,
+    catalog,
+    evaluate,
+    export,
+    generate,
+    image,
+    regrade,
+    report,
+    review,
+    rollout,
+    run,
+    serve,
+    student,
+    suite,
+    tasks,
+    train,
+    validate,
+)
 from agents.cli.output import BadInput, Failed
 
 _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
@@ -40,7 +59,10 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "export": export.export,
     "bench": bench.bench,
     "regrade": regrade.regrade,
+    "report": report.report,
+    "review": review.review,
     "evaluate": evaluate.evaluate,
+    "serve": serve.serve,
 }
 
 

@@ -25,7 +25,7 @@ from agents.cli.output import (
     worker_count,
 )
 from agents.cli.regrade import grade
-from agents.cli.rollout import Agents, complain, find_pack, roll
+from agents.cli.rollout import Agents, UserFile, complain, find_pack, roll
 
 if TYPE_CHECKING:
     from agents.bench.suite import Suite
@@ -47,6 +47,7 @@ def bench(
     split: Split = "test",
     seed: Seed = 0,
     workers: Workers = 0,
+    user: UserFile = None,
     backend: Backend = None,
     budget_tokens: Tokens = None,
     budget_money: Money = None,
@@ -55,13 +56,13 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Let agents work at a suite, and grade them; the same command goes on with a run that was stopped."""
-    from agents.cli.maker import Bounds, is_local, make_maker
+    from agents.cli.maker import Bounds, is_local, make_maker, model_users
     from agents.rollout import Plan
     from agents.run import claim
 
     if out is None and not dry_run:
         raise BadInput("no --out: give the folder to write, or --dry-run")
-    makers = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}
+    makers, users = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}, model_users(user)
     chosen = find_suite(suite, split, workers, trust=trust)
     if out is None or dry_run:
         print_estimate(chosen, trials, makers, as_json=as_json)
@@ -70,7 +71,7 @@ def bench(
         workers = 1
     make_folder(out)
     with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
-        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend)
+        plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=users)
         summary, _ = roll(plan, out, workers, held)
     data = grade(out, trust=trust, backend=backend)
     if as_json:
@@ -125,5 +126,3 @@ def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], *, as_j
     rows = [[name, *("-" if value is None else value for value in one.values())] for name, one in taken.items()]
     print_table(f"{suite.label.name}: what it would take", columns, rows)
     print_line(f"Estimated by {rule}.")
-
-

@@ -42,9 +42,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own, or one toolkit's file; the whole catalogue if none."),
 ]
-TaskFile = Annotated[
-    Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")
-]
+TaskFile = Annotated[Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")]
 
 
 def generate(

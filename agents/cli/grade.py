@@ -58,6 +58,8 @@ def _manner_rows(agents: Mapping[str, Grade]) -> list[tuple[str, list[object]]]:
         "calls to the reference's, where it succeeded": "calls_ratio",
         "calls that came to an error": "error_rate",
         "episodes with an error that succeeded": "recovery_rate",
+        "calls that came to a fault of the service": "faults",
+        "episodes with such a fault that succeeded": "fault_recovery_rate",
         "calls of tools that there are not": "hallucinated_tools",
         "arguments and ids made up": "hallucinated_arguments",
         "episodes that broke a policy": "violations",

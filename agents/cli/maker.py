@@ -1,4 +1,4 @@
-"""Which agent `--agent` means: a scripted one, a model's or command's settings file, a command line, or a maker of one's own."""
+"""Which agent `--agent` means: a scripted one, a model's or command's settings file, a command line, a client of MCP, or a maker of one's own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agents.agent import SCRIPTED, Maker, scripted
 from agents.budget import Budget
 from agents.chat import PROMPT, Endpoint, Sampling, chat
-from agents.cli.output import BadInput
+from agents.cli.output import BadInput, refuse_without
 from agents.cli.train import refuse_without_packages
 from agents.command import SECONDS, command_agent
+from agents.model_user import PROMPT as USER_PROMPT
+from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
 
@@ -29,6 +31,8 @@ Price = Annotated[float, Field(ge=0)]
 Settings = TypeVar("Settings", bound=BaseModel)
 CMD = "cmd:"
 """What a command line is given after."""
+MCP = "mcp:"
+"""What a client of MCP is given after."""
 
 
 class ChatFile(BaseModel):
@@ -62,6 +66,27 @@ class ChatFile(BaseModel):
             Endpoint(self.url, self.key_variable, self.seconds, self.retries),
             Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price),
         )
+
+
+class UserSettings(BaseModel):
+    """The settings of a chat model that plays users, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    url: str = ""
+    key_variable: str = "OPENAI_API_KEY"
+    prompt: str = USER_PROMPT
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Share | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    retries: Annotated[int, Field(ge=0)] = 5
+
+    def users(self) -> ModelUsers:
+        """What makes its users."""
+        sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens)
+        return ModelUsers(sampling, Endpoint(self.url, self.key_variable, self.seconds, self.retries))
 
 
 class CommandFile(BaseModel):
@@ -134,6 +159,8 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
         return scripted(spec)
     if spec.startswith(CMD):
         return _command(CommandFile(command=spec.removeprefix(CMD)), spec, bounds)
+    if spec.startswith(MCP):
+        return _mcp(spec)
     if is_local(spec):
         refuse_without_packages()
         return _settings_file(Path(spec), LocalFile).maker() if spec.endswith((".yaml", ".yml")) else local(LocalSettings(spec))
@@ -145,21 +172,46 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
         return settings.model_copy(update=bounds.on(settings, spec)).maker()
     if ":" in spec:
         return _own(*spec.split(":", 1))
-    raise BadInput(f"--agent {spec}: no such agent; give {', '.join(SCRIPTED)}, {CMD}COMMAND, a model's settings (.yaml) or folder, or module:maker")
+    commands = f"{CMD}COMMAND, {MCP}COMMAND"
+    kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker"
+    raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
+
+
+def model_users(path: Path | None) -> ModelUsers | None:
+    """The users that a settings file of --user means; None: those of the scripts."""
+    if path is None:
+        return None
+    settings = _settings_file(path, UserSettings)
+    refuse_unusable(path, settings)
+    return settings.users()
 
 
 def _command(settings: CommandFile, spec: str, bounds: Bounds) -> Maker:
     """The maker of a command; BadInput where there is no such program."""
-    try:
-        words = shlex.split(settings.command)
-    except ValueError as error:
-        raise BadInput(f"--agent {spec}: is no command line ({error})") from None
-    if not words or shutil.which(words[0]) is None:
-        raise BadInput(f"--agent {spec}: no program {words[0] if words else ''!r} here; give a command line, as in {CMD}python my_agent.py")
+    _refuse_no_program(settings.command, spec)
     return settings.model_copy(update=bounds.on(settings, spec)).maker()
 
 
-def refuse_unusable(path: Path, settings: ChatFile) -> None:
+def _mcp(spec: str) -> Maker:
+    """The maker of a client of MCP; BadInput where there is no such program, or no MCP here."""
+    from agents.mcp_agent import mcp_agent
+
+    refuse_without("mcp", "uvicorn", extra="mcp")
+    _refuse_no_program(spec.removeprefix(MCP), spec)
+    return mcp_agent(spec.removeprefix(MCP))
+
+
+def _refuse_no_program(line: str, spec: str) -> None:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise BadInput(f"--agent {spec}: is no command line ({error})") from None
+    if not words or shutil.which(words[0]) is None:
+        kind = spec.partition(":")[0] if spec.startswith((CMD, MCP)) else CMD[:-1]
+        raise BadInput(f"--agent {spec}: no program {words[0] if words else ''!r} here; give a command line, as in {kind}:python my_agent.py")
+
+
+def refuse_unusable(path: Path, settings: ChatFile | UserSettings) -> None:
     """BadInput where a chat model cannot be asked at all: the package is missing, or the key."""
     try:
         importlib.import_module("openai")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -36,6 +37,13 @@ class BadInput(ValueError):
 
 class Failed(Exception):
     """What was asked was tried and did not come out well."""
+
+
+def refuse_without(*packages: str, extra: str) -> None:
+    """BadInput where the packages of an extra are not installed."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BadInput(f'this needs packages that are not here ({", ".join(missing)}): pip install "synthtools[{extra}]"')
 
 
 def make_folder(out: Path) -> None:

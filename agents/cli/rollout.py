@@ -39,6 +39,9 @@ Agents = Annotated[
         help="solution, random, finish, refuse, impossible, echo, rule; settings (.yaml), a model's folder, cmd:COMMAND, module:maker. Repeat it.",
     ),
 ]
+UserFile = Annotated[
+    Path | None, typer.Option("--user", dir_okay=False, help="Settings (.yaml) of a chat model that plays the tasks' users, audited.")
+]
 PackFolder = Annotated[Path, typer.Argument(help="The folder that `synthtools generate` wrote, or the `pack` folder of a run.")]
 
 
@@ -49,23 +52,25 @@ def rollout(
     trials: Annotated[int, typer.Option("--trials", min=1, help="Episodes of each agent at each task.")] = 1,
     seed: Seed = 0,
     workers: Workers = 0,
+    user: UserFile = None,
     backend: Backend = None,
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Roll out agents over a pack; the same command goes on with a run that was stopped."""
     from agents.agent import SCRIPTED
-    from agents.cli.maker import is_local, make_maker
+    from agents.cli.maker import is_local, make_maker, model_users
     from agents.lock import lock
     from agents.rollout import Plan
 
-    makers = tuple(make_maker(spec) for spec in agent or SCRIPTED)
+    makers, users = tuple(make_maker(spec) for spec in agent or SCRIPTED), model_users(user)
     if not workers and any(is_local(spec) for spec in agent or ()):
         workers = 1
     source = find_pack(pack)
     make_folder(out)
     with lock(out) as held:
-        summary, figures = roll(Plan(adopt_pack(source, out, trust=trust), makers, trials, seed, backend=backend), out, workers, held)
+        plan = Plan(adopt_pack(source, out, trust=trust), makers, trials, seed, backend=backend, users=users)
+        summary, figures = roll(plan, out, workers, held)
     if as_json:
         print_json({**results_json(figures), "before": summary.before, "added": summary.added, "skipped": summary.skipped})
     else:

@@ -115,7 +115,7 @@ def ended(env: ToolEnv) -> Episode:
     ending, judgement = env.ending, env.judgement
     declined = ending is not None and ending.outcome != "done" and not env.backend.changes()
     calls = tuple(write_call(call) for call, _ in env.calls)
-    return Episode(judgement.success, judgement.reason, declined, calls, sum(result.error is not None for _, result in env.calls))
+    return Episode(judgement.success, judgement.reason, declined, calls, sum(result.mistaken for _, result in env.calls))
 
 
 def probe_together(agent: Crowd, tasks: Sequence[tuple[Task, Opening]], envs: Sequence[ToolEnv]) -> list[Probed]:

@@ -12,6 +12,7 @@ from envs import ToolEnv
 from envs.transcript import write_call
 from synthtools.finish import NAME as FINISH
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import RESPOND
 
 _MALFORMED = frozenset(
     {"invalid_json", "too_large", "unknown_tool", "invalid_arguments", "missing_argument", "unexpected_argument", "invalid_argument"}
@@ -40,7 +41,7 @@ class Point:
 def score(turn: Turn, call: ToolCall, env: ToolEnv, offered: Collection[str]) -> Point:
     """What the turn is worth where the reference makes this call; the environment stays where it is."""
     wanted = write_call(call)
-    if turn.spoken or not turn.calls:
+    if not turn.calls or (turn.spoken and turn.calls[0].name != RESPOND.name):
         return Point(wanted, turn.text[:400], False, False, False, "said something and called nothing")
     mine = turn.calls[0]
     did = write_call(mine)

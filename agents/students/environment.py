@@ -12,11 +12,11 @@ from typing import Any, Literal, Union
 from agents.lesson import name_of
 from envs.env import MAX_STEPS, ToolEnv
 from envs.reward import ERROR_COST
-from envs.speech import finish_call
+from envs.speech import said
 from envs.worlds import Worlds
 from synthtools.backends import BackendName
 from synthtools.task import Task
-from synthtools.tool import ToolCall
+from synthtools.tool import FAULTS, ToolCall
 
 Tool = Mapping[str, Any]
 RewardName = Literal["success", "shaped"]
@@ -117,14 +117,15 @@ class Stage:
         self._earned += gained
         if info.get("error") != "episode_done":
             self.tally.calls += 1
-            self.tally.errors += "error" in info
+            self.tally.errors += "error" in info and info["error"] not in FAULTS
         self.tally.seconds += perf_counter() - begun
         return observation
 
     def say(self, text: str) -> None:
-        """Text without a call, which ends the episode as `finish` with that answer does."""
+        """Text without a call: said to the user where there is one, and elsewhere the end, as `finish` with that answer is."""
         if self._env is not None:
-            call = finish_call(text)
+            talks = self._env.task.user is not None
+            call = said(text, talks)
             self.call(call.name, dict(call.arguments) if isinstance(call.arguments, Mapping) else {})
 
     def settle(self) -> float:
@@ -165,6 +166,7 @@ def make_environment(name: str, tools: Sequence[Tool], pool: Pool, *, rewards: b
 def executed(completions: Sequence[Sequence[Mapping[str, Any]]], environments: Sequence[Any], **rest: object) -> list[float]:
     """TRL's reward function: what the calls came to; a last turn of text alone stands for `finish` with that answer.
 
+    Where there is a user it is said to them, and the episode, which TRL goes no further with, is not ended.
     What broke on our side during a rollout is raised here, as TRL tells the model of it and goes on.
     """
     for messages, environment in zip(completions, environments, strict=True):

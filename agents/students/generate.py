@@ -9,8 +9,13 @@ from typing import Any
 import torch
 from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList, PreTrainedModel, TemperatureLogitsWarper, TopPLogitsWarper
 
-from agents.students.cache import can_crop, roomy_cache
+from agents.students.cache import beginning, empty_cache, is_plain, narrowed, side_by_side
 from synthtools.seed import derive
+
+_CROWDED = 0.75
+"""Rows that still speak, below which the others are put away."""
+_ALIKE = 64
+"""Tokens at the beginning from which a conversation is taken over from another: the same trade's tools, mostly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,92 +29,148 @@ class Decoding:
     """Of one turn."""
 
 
+@dataclass(slots=True)
+class Heard:
+    """What has been read of one conversation."""
+
+    ids: list[int]
+    cache: DynamicCache
+
+
 class Generator:
-    """Continues prompts together; prompts that go on from the last ones cost only what is new in them."""
+    """Continues prompts together; one that goes on from what was read of it costs only what is new in it.
+
+    Prompts are read one by one, each without padding, and continued side by side; those that have ended make room for the others. The model's
+    own generation settings are left aside.
+    """
 
     def __init__(self, model: PreTrainedModel, stop: int, decoding: Decoding) -> None:
         self.model, self.stop, self.decoding = model.eval(), stop, decoding
-        self._keys: list[Hashable] = []
-        self._ids = torch.empty((0, 0), dtype=torch.long)
-        """What has been read, a row a conversation, with `stop` where a row has nothing."""
-        self._mask = torch.empty((0, 0), dtype=torch.long)
-        self._cache = DynamicCache()
+        self._heard: dict[Hashable, Heard] = {}
+        """What was heard last stands last; as many as were ever continued at once."""
+        self._most = 0
+        self._plain = is_plain(empty_cache(model.config))
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def complete(self, prompts: Sequence[Sequence[int]], keys: Sequence[Hashable], seeds: Sequence[int]) -> list[list[int]]:
         """The next turn of each, without its stop. `keys`: what tells the conversations apart; `seeds`: of what is drawn for each turn."""
-        read = self._kept(prompts, keys)
-        self._append([list(prompt[len(before) :]) for prompt, before in zip(prompts, read, strict=True)])
-        length = self._ids.shape[1]
+        if not self._plain:
+            return self._by_transformers(prompts, seeds)
+        self._make_room(keys)
+        known, heard = [self._heard.pop(key, None) for key in keys], []
+        for prompt, key, before in zip(prompts, keys, known, strict=True):
+            heard.append(self._read(prompt[:-1], before))
+            self._heard[key] = heard[-1]
+        return self._continue(heard, [prompt[-1] for prompt in prompts], seeds)
+
+    def _make_room(self, keys: Sequence[Hashable]) -> None:
+        """Forget what was heard longest ago, as far as there is no room for new conversations."""
+        self._most = max(self._most, len(keys))
+        others = [key for key in self._heard if key not in keys]
+        for key in others[: max(0, len(others) + len(keys) - self._most)]:
+            del self._heard[key]
+
+    def _read(self, ids: Sequence[int], heard: Heard | None) -> Heard:
+        """Read what is new since a conversation was last heard."""
+        heard = heard or self._begun_alike(ids) or Heard([], empty_cache(self.model.config))
+        same = _in_common(ids, heard.ids)
+        if same < len(heard.ids):
+            heard.cache.crop(same - len(heard.ids))
+        if same < len(ids):
+            new = torch.tensor([list(ids[same:])], device=self.model.device)
+            self.model(new, cache=heard.cache, use_cache=True, logits_to_keep=1)
+        heard.ids = list(ids)
+        return heard
+
+    def _begun_alike(self, ids: Sequence[int]) -> Heard | None:
+        """The beginning that a new conversation shares with one that is remembered."""
+        like = max(self._heard.values(), key=lambda heard: _in_common(ids, heard.ids), default=None)
+        same = 0 if like is None else _in_common(ids, like.ids)
+        if like is None or same < _ALIKE:
+            return None
+        return Heard(list(ids[:same]), beginning(like.cache, same, self.model.config))
+
+    def _continue(self, heard: Sequence[Heard], last: Sequence[int], seeds: Sequence[int]) -> list[list[int]]:
+        """What each says after its last token, until its stop."""
+        made: list[list[int]] = [[] for _ in heard]
+        speaking = list(range(len(heard)))
+        """Rows that are still in the batch, ended or not."""
+        ended: set[int] = set()
+        device = self.model.device
+        cache = side_by_side([one.cache for one in heard], self.model.config)
+        lengths = torch.tensor([len(one.ids) for one in heard], device=device)
+        tokens, chance = torch.tensor(last, device=device), self._chance(seeds)
+        for number in range(self.decoding.max_tokens):
+            width = cache.get_seq_length() + 1
+            places = torch.arange(width, device=device)[None]
+            mask = (places >= width - 1 - number - lengths[:, None]).long()
+            positions = (lengths + number)[:, None]
+            logits = self.model(tokens[:, None], attention_mask=mask, position_ids=positions, cache=cache, use_cache=True).logits[:, -1]
+            tokens = chance(tokens[:, None], logits).argmax(-1)
+            for row, token in zip(speaking, tokens.tolist(), strict=True):
+                if row not in ended and token != self.stop:
+                    made[row].append(token)
+                else:
+                    ended.add(row)
+            left = [place for place, row in enumerate(speaking) if row not in ended]
+            if not left:
+                break
+            if len(left) <= _CROWDED * len(speaking):
+                rows = torch.tensor(left, device=device)
+                speaking = [speaking[place] for place in left]
+                tokens, lengths = tokens[rows], lengths[rows]
+                narrowed(cache, rows, int(lengths.max()) + number + 1)
+                chance = chance.of(left)
+        return made
+
+    def _by_transformers(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[list[int]]:
+        """The same for models that do not keep every token: all is read anew."""
+        width = max(map(len, prompts))
+        ids = torch.tensor([[self.stop] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=self.model.device)
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=self.model.device)
         made = self.model.generate(
-            self._ids.to(self.model.device),
-            attention_mask=self._mask.to(self.model.device),
-            cache=self._cache,
+            ids,
+            attention_mask=mask,
             max_new_tokens=self.decoding.max_tokens,
             do_sample=False,
             eos_token_id=self.stop,
             pad_token_id=self.stop,
-            logits_processor=self._chance(seeds),
+            logits_processor=LogitsProcessorList([self._chance(seeds)]),
         )
-        surplus = self._cache.get_seq_length() - length
-        self._keys = list(keys) if self._shorten(surplus) else []
-        return [self._until_stop(row) for row in made[:, length:].tolist()]
+        return [row[: row.index(self.stop)] if self.stop in row else row for row in made[:, width:].tolist()]
 
-    def _kept(self, prompts: Sequence[Sequence[int]], keys: Sequence[Hashable]) -> list[list[int]]:
-        """What has been read of each prompt already; nothing of any where one does not go on from what was read of it."""
-        if self._keys and all(key in self._keys for key in keys):
-            rows = [self._keys.index(key) for key in keys]
-            read = [self._ids[row][self._mask[row].bool()].tolist() for row in rows]
-            if all(len(before) < len(prompt) and list(prompt[: len(before)]) == before for prompt, before in zip(prompts, read, strict=True)):
-                chosen = torch.tensor(rows)
-                if rows != list(range(len(self._keys))):
-                    self._cache.batch_select_indices(chosen.to(self.model.device))
-                    self._ids, self._mask = self._ids[chosen], self._mask[chosen]
-                return read
-        self._cache = roomy_cache(self.model.config)
-        self._ids = torch.empty((len(prompts), 0), dtype=torch.long)
-        self._mask = torch.empty((len(prompts), 0), dtype=torch.long)
-        return [[] for _ in prompts]
-
-    def _append(self, news: Sequence[Sequence[int]]) -> None:
-        """Put new tokens at the end of the rows, shorter ones behind a gap that is masked."""
-        width = max(map(len, news))
-        ids = [[self.stop] * (width - len(new)) + list(new) for new in news]
-        mask = [[0] * (width - len(new)) + [1] * len(new) for new in news]
-        self._ids = torch.cat([self._ids, torch.tensor(ids, dtype=torch.long)], dim=1)
-        self._mask = torch.cat([self._mask, torch.tensor(mask, dtype=torch.long)], dim=1)
-
-    def _shorten(self, surplus: int) -> bool:
-        """Forget what was generated, which comes back as it is written down; False where the model's cache cannot."""
-        if surplus > 0 and can_crop(self._cache):
-            self._cache.crop(-surplus)
-        return surplus <= 0 or can_crop(self._cache)
-
-    def _until_stop(self, row: list[int]) -> list[int]:
-        return row[: row.index(self.stop)] if self.stop in row else row
-
-    def _chance(self, seeds: Sequence[int]) -> LogitsProcessorList:
-        chosen = LogitsProcessorList()
-        if self.decoding.temperature > 0:
-            chosen.append(TemperatureLogitsWarper(self.decoding.temperature))
-            if self.decoding.top_p < 1:
-                chosen.append(TopPLogitsWarper(self.decoding.top_p))
-            chosen.append(SeededChoice(seeds))
-        return chosen
+    def _chance(self, seeds: Sequence[int]) -> Chance:
+        return Chance(self.decoding, [torch.Generator().manual_seed(derive(seed, "tokens") >> 1) for seed in seeds])
 
 
-class SeededChoice(LogitsProcessor):  # type: ignore[misc]
+def _in_common(ids: Sequence[int], others: Sequence[int]) -> int:
+    """How many tokens two conversations begin with alike."""
+    return next((i for i, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), min(len(ids), len(others)))
+
+
+class Chance(LogitsProcessor):  # type: ignore[misc]
     """Draws each row's tokens by a seed of its own, so that they do not depend on what is generated beside them.
 
     The largest of logits with Gumbel noise is a draw from their distribution (Gumbel, 1954).
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
-        self._chances = [torch.Generator().manual_seed(derive(seed, "tokens") >> 1) for seed in seeds]
+    def __init__(self, decoding: Decoding, chances: Sequence[torch.Generator]) -> None:
+        self._decoding, self._chances = decoding, chances
+        self._warpers: list[Any] = []
+        if decoding.temperature > 0:
+            self._warpers.append(TemperatureLogitsWarper(decoding.temperature))
+            if decoding.top_p < 1:
+                self._warpers.append(TopPLogitsWarper(decoding.top_p))
+
+    def of(self, rows: Sequence[int]) -> Chance:
+        """The chance of some of the rows, as far as it has come."""
+        return Chance(self._decoding, [self._chances[row] for row in rows])
 
     def __call__(self, input_ids: Any, scores: torch.Tensor) -> torch.Tensor:
-        """The scores with each row's noise."""
+        """Scores of which each row's largest is its choice: (rows, vocabulary)."""
+        if not self._warpers:
+            return scores
+        for warper in self._warpers:
+            scores = warper(input_ids, scores)
         noise = torch.stack([torch.rand(scores.shape[1], generator=chance) for chance in self._chances])
         return scores.float() - (-noise.clamp_min(1e-30).log()).log().to(scores.device)
-
-

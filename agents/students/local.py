@@ -47,7 +47,8 @@ class Seat:
     """One episode's place beside others."""
 
     conversation: Conversation
-    number: int
+    key: tuple[str, int]
+    """What the conversation is known by: its task and seed, so that one begun again costs only what is new."""
     turns: int = 0
 
     def take(self, turn: Turn) -> None:
@@ -72,7 +73,6 @@ class LocalAgent:
     """Calls so far that could not be read; each comes back to the model as an error."""
     _generator: Generator | None = None
     _seat: Seat | None = None
-    _seated: int = 0
     _first: bool = True
 
     @property
@@ -86,8 +86,7 @@ class LocalAgent:
         prompt = str(shown.get("prompt", PROMPT)) if settings.prompt is None else settings.prompt
         if bool(shown.get("brief", False)) if settings.brief is None else settings.brief:
             opening = replace(opening, tools=[brief(tool) for tool in opening.tools])
-        self._seated += 1
-        return Seat(Conversation(opening, prompt, as_object, named=True), self._seated)
+        return Seat(Conversation(opening, prompt, as_object, named=True), (opening.task, opening.seed))
 
     def answer(self, seats: Sequence[Seat]) -> list[Turn]:
         """The next turn in each seat; none is taken yet."""
@@ -95,7 +94,7 @@ class LocalAgent:
         assert generator is not None
         prompts = [model.format.prompt(seat.conversation.messages, seat.conversation.tools) for seat in seats]
         seeds = [seat.conversation.seed + seat.turns for seat in seats]
-        made = generator.complete(prompts, [seat.number for seat in seats], seeds)
+        made = generator.complete(prompts, [seat.key for seat in seats], seeds)
         return [self._turn(seat, tokens) for seat, tokens in zip(seats, made, strict=True)]
 
     def begin(self, opening: Opening) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 
 from agents.lesson import PROMPT, Needs, Tool, brief, choose, needs_of
-from envs.offer import briefing
+from envs.offer import opening_words
 from envs.worlds import Worlds
 from synthtools.domain import Domain
+from synthtools.fault import faults_from_json, faults_to_json
 from synthtools.finish import NAME as FINISH
 from synthtools.seed import derive
 from synthtools.task import Task
@@ -53,7 +55,7 @@ def show(tasks: Iterable[Task], worlds: Worlds, showing: Showing, seed: int) -> 
         needs.setdefault(kinds[task.id], []).extend((step.name, step.arguments) for step in task.solution)
     return Shown(
         rows=tuple(
-            {"prompt": opening(task, worlds.offers(task.domain, False).domain, showing), "task": task.id, "environment": kinds[task.id].name(seed)}
+            {"prompt": opening(task, worlds.offers(task.domain).domain, showing), "task": task.id, "environment": kinds[task.id].name(seed)}
             for task in held.values()
         ),
         sets={kind.name(seed): kind.tools(worlds, needs_of(calls), showing, seed) for kind, calls in needs.items()},
@@ -62,7 +64,7 @@ def show(tasks: Iterable[Task], worlds: Worlds, showing: Showing, seed: int) -> 
 
 def opening(task: Task, domain: Domain, showing: Showing) -> list[dict[str, str]]:
     """The messages before the student's first turn."""
-    words = briefing(domain, task.start.now).rstrip() if showing.briefing else ""
+    words = opening_words(domain, task).rstrip() if showing.briefing else ""
     system = f"{showing.prompt}\n\n{words}".strip()
     return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": task.request}]
 
@@ -75,22 +77,32 @@ class _Kind:
     withheld: tuple[str, ...]
     called: tuple[str, ...]
     """In order of name; none where all tools are shown as they are."""
+    talks: bool
+    rules: tuple[str, ...]
+    """Names of the tasks' own rules, which `finish` lists."""
     abouts: tuple[str, ...]
     """What `finish` may be about that a brief schema has to keep: too few fit for tasks of different ones to share a set."""
+    faults: str = field(repr=False)
+    """The tasks' faults, as JSON text, for they may have tools shown otherwise; empty where there are none."""
 
     @classmethod
     def of(cls, task: Task, twin: Task | None, showing: Showing) -> _Kind:
         steps = [step for one in (task, twin) if one is not None for step in one.solution]
         needs = needs_of((step.name, step.arguments) for step in steps)
+        faults = orjson.dumps(faults_to_json(task.faults)).decode() if task.faults else ""
         called = sorted(needs.arguments.keys() - {FINISH}) if showing.tools or showing.brief else ()
-        return cls(task.domain, tuple(task.withheld), tuple(called), tuple(sorted(set(needs.abouts))) if showing.brief else ())
+        rules = tuple(rule.name for rule in task.rules)
+        abouts = tuple(sorted(set(needs.abouts))) if showing.brief else ()
+        return cls(task.domain, tuple(task.withheld), tuple(called), task.user is not None, rules, abouts, faults)
 
     def name(self, seed: int) -> str:
-        digest = hashlib.sha256(repr((self, seed)).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(f"{(self, seed)!r}{self.faults}".encode()).hexdigest()[:8]
         return f"{''.join(word.capitalize() for word in self.domain.split('_'))}_{digest}"
 
     def tools(self, worlds: Worlds, needs: Needs, showing: Showing, seed: int) -> list[Tool]:
         rng = np.random.Generator(np.random.PCG64(derive(seed, "shown", self.name(seed)) >> 11))
-        offered = worlds.offers(self.domain, False).without(self.withheld).tools
+        offers = worlds.offers(self.domain)
+        offer = offers.among(self.withheld, self.rules, talks=self.talks)
+        offered = (offers.faulty(offer, faults_from_json(orjson.loads(self.faults))) if self.faults else offer).tools
         chosen = choose(offered, Needs(dict.fromkeys(self.called, frozenset()), self.abouts), showing.tools, rng)
         return [brief(tool, needs, rng) for tool in chosen] if showing.brief else chosen

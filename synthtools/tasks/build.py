@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from synthtools.entity import argument_name
 from synthtools.task import Ref, SolutionStep, resolve
 from synthtools.tasks.describe import Claim, Describer
 from synthtools.tool import Tool
+from synthtools.user import RESPOND, User, replies
 
 MAX_CALLS = 14
 _PAGES = 3
@@ -35,6 +36,11 @@ class Builder:
         self.cells: dict[tuple[str, str, str], Ref] = {}
         self.said: dict[str, str] = {}
         """Literal (as JSON text) → how the request says it."""
+        self.user: User | None = None
+        """Whom `ask` asks."""
+        self.before_write: Callable[[], None] | None = None
+        """Done once, right before the first call that can change something."""
+        self._heard: list[str] = []
         self._keys = {tool.key: tool for tool in domain.tools.values()}
         self._searches = {t.origin.entity: t for t in domain.tools.values() if t.origin.kind == "search"}
         self._gets = {t.origin.entity: t for t in domain.tools.values() if t.origin.kind == "get"}
@@ -48,8 +54,21 @@ class Builder:
         self.said[orjson.dumps(value).decode()] = said
         return value
 
+    def ask(self, text: str) -> str:
+        """Say something to the user; the reply."""
+        if self.user is None:
+            raise NotBuilt("nobody_to_ask")
+        self._heard.append(text)
+        said = replies(self.user, self._heard)[-1].text
+        self.steps.append(SolutionStep(RESPOND.name, {"text": text}))
+        self.results.append({"reply": said})
+        return said
+
     def call(self, tool: Tool, arguments: Mapping[str, Any]) -> Any:
         """Make one call; its result is read for ids and cells. Raises NotBuilt when it fails."""
+        if self.before_write is not None and not tool.read_only:
+            first, self.before_write = self.before_write, None
+            first()
         if len(self.steps) >= MAX_CALLS:
             raise NotBuilt("too_long")
         if tool.key in self.withheld:

@@ -164,7 +164,7 @@ class Jobs:
             return Drawn(value, value, listed([r.text for r in rows]), rows)
         if isinstance(value, list):
             return self._listed(value)
-        kind = self._kind(tool, name)
+        kind = self.kind(tool, name)
         stored = round(value * 100) if name in tool.money else (int(value) if isinstance(value, bool) else value)
         return Drawn(value, stored, mark(say(self.domain, value, kind, self.rng)))
 
@@ -173,7 +173,8 @@ class Jobs:
         parts = tuple((v, say(self.domain, v, "enum" if isinstance(v, str) else "plain", self.rng)) for v in values)
         return Drawn(values, values, listed([mark(text) for _, text in parts]), parts=parts)
 
-    def _kind(self, tool: Tool, name: str) -> str:
+    def kind(self, tool: Tool, name: str) -> str:
+        """The kind of value that an argument takes, as `language.say` knows it."""
         schema = tool.parameters["properties"][name]
         if name in tool.money:
             return "money"

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from synthtools import language as words
 from synthtools.backend import Snapshot
-from synthtools.entity import called
 from synthtools.finish import abilities
 from synthtools.goal import Alternative, Answer
 from synthtools.setup import SetupError
+from synthtools.tasks.asking import confirmation, identity, missing_information
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.conditionals import conditional
 from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
 from synthtools.tasks.questions import question
+from synthtools.tasks.recovering import recovery
 from synthtools.tasks.setup import bind_setup, evidence, forced_break, tempt
 from synthtools.tool import Tool
 
@@ -52,16 +54,6 @@ def several(maker: Maker) -> Made:
     return (maker.candidate("several", request, jobs, maker.start, extra=count - 1),)
 
 
-def _fallback(maker: Maker, job: Job) -> tuple[Description, str]:
-    """A row of the job whose number the request wants instead, and what people call it."""
-    every = [r for d in job.drawn.values() for r in d.rows]
-    alone = [r for r in every if sum(r.entity == other.entity for other in every) == 1]
-    rows = [r for r in alone if maker.domain.tables[r.entity].digits and not any(c.path == ("id",) for c in r.claims)]
-    row = maker.pick(rows)
-    entity = maker.domain.blueprint.entities[row.entity]
-    return row, maker.rng.choice([called(row.entity, entity), *entity.called])
-
-
 def _no_change(maker: Maker, job: Job, row: Description, start: Snapshot, ending: Mapping[str, Any], asked: tuple[str, Sequence[str]]) -> Candidate:
     """The half of a twin pair in which nothing may change and a number must be given."""
     request, withheld = asked
@@ -83,7 +75,7 @@ def missing_tool(maker: Maker) -> Made:
     job = maker.workflow_job(maker.acts) if maker.rng.random() < 0.3 else maker.write_job()
     keys = {t.key: t for t in maker.domain.tools.values()}
     missing: Tool = keys[maker.pick([s.call for s in job.steps if not keys[s.call].read_only])]
-    row, noun = _fallback(maker, job)
+    row, noun = maker.fallback(job)
     request = words.ask_command(maker.manner, job.phrase, maker.rng, words.fallback(noun, maker.rng))
     ending = {"outcome": "impossible", "about": abilities(maker.domain)[missing.key]}
     without = _no_change(maker, job, row, maker.start, ending, (request, (missing.key,)))
@@ -111,7 +103,7 @@ def forbidden(maker: Maker) -> Made:
     if not forced_break(maker.backend, maker.domain, tool, arguments, name):
         raise NotBuilt("policy_not_broken")
     job = maker.jobs.of_tool(tool, fixed=arguments, phrases=policy.asked_as if maker.rng.random() < 0.6 else ())
-    row, noun = _fallback(maker, job)
+    row, noun = maker.fallback(job)
     request = words.ask_command(maker.manner, job.phrase, maker.rng, words.fallback(noun, maker.rng))
     ending = {"outcome": "not_allowed", "about": name}
     refused = _no_change(maker, job, row, bad, ending, (request, ()))
@@ -127,5 +119,9 @@ KINDS: Mapping[str, Callable[[Maker], Made]] = {
     "question": question,
     "missing_tool": missing_tool,
     "forbidden": forbidden,
+    "missing_information": missing_information,
+    "confirmation": confirmation,
+    "identity": identity,
+    "recovery": partial(recovery, (single, chain, several, question), missing_tool),
 }
 """Kind → its maker."""

@@ -12,7 +12,9 @@ import apsw
 from synthtools import language as words
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.domain import Domain
+from synthtools.entity import called
 from synthtools.goal import Alternative, Changes, Goal
+from synthtools.recovery import Recovery
 from synthtools.sample import CallSampler
 from synthtools.task import SolutionStep, Task
 from synthtools.tasks.build import Builder, NotBuilt
@@ -21,6 +23,7 @@ from synthtools.tasks.describe import Describer, Description
 from synthtools.tasks.job import Job, Jobs
 
 Made = tuple["Candidate", ...]
+Prepare = Callable[[Builder], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Candidate:
 
     task: Task
     described: tuple[Description, ...]
+    recovery: Recovery | None = None
+    """Where things go wrong on purpose."""
 
 
 @dataclass(slots=True)
@@ -60,10 +65,12 @@ class Maker:
         self.backend.reset(self.start)
         self.manner = self.rng.choice(words.MANNERS)
 
-    def solve(self, jobs: Sequence[Job], start: Snapshot, choice: int = 0, withheld: Sequence[str] = ()) -> Solved:
+    def solve(self, jobs: Sequence[Job], start: Snapshot, choice: int = 0, prepare: Prepare | None = None) -> Solved:
         """Carry jobs out from a start; `choice` says which of tied rows a pick takes. Raises NotBuilt."""
         self.backend.reset(start)
-        builder = Builder(self.domain, self.backend, self.describer, withheld)
+        builder = Builder(self.domain, self.backend, self.describer)
+        if prepare is not None:
+            prepare(builder)
         carried = Carried(None, None, 1)
         for job in jobs:
             carried = carry_out(builder, job, choice)
@@ -71,12 +78,14 @@ class Maker:
                 raise NotBuilt("ties_in_parts")
         return Solved(builder, tuple(builder.steps), self.backend.changes(), carried)
 
-    def candidate(self, kind: str, request: str, jobs: Sequence[Job], start: Snapshot, *, extra: int = 0) -> Candidate:
-        """The task of carrying out jobs, ties included."""
-        first = self.solve(jobs, start)
+    def candidate(
+        self, kind: str, request: str, jobs: Sequence[Job], start: Snapshot, *, extra: int = 0, prepare: Prepare | None = None
+    ) -> Candidate:
+        """The task of carrying out jobs, ties included; `prepare` is done to the builder of each solution first."""
+        first = self.solve(jobs, start, prepare=prepare)
         alternatives = [Alternative(first.changes, answer=first.carried.answer)]
         for choice in range(1, first.carried.ties):
-            again = self.solve(jobs, start, choice)
+            again = self.solve(jobs, start, choice, prepare)
             other = Alternative(again.changes, answer=again.carried.answer)
             if other not in alternatives:
                 alternatives.append(other)
@@ -134,6 +143,14 @@ class Maker:
         if not among:
             raise NotBuilt("nothing_of_the_kind")
         return self.rng.choice(among)
+
+    def fallback(self, job: Job) -> tuple[Description, str]:
+        """A row of the job whose number may be wanted instead, and what people call it. Raises NotBuilt."""
+        every = [r for d in job.drawn.values() for r in d.rows]
+        alone = [r for r in every if sum(r.entity == other.entity for other in every) == 1]
+        row: Description = self.pick([r for r in alone if self.domain.tables[r.entity].digits and not any(c.path == ("id",) for c in r.claims)])
+        entity = self.domain.blueprint.entities[row.entity]
+        return row, self.rng.choice([called(row.entity, entity), *entity.called])
 
     def workflow_job(self, wanted: Callable[[Job], bool]) -> Job:
         """A job of a workflow, if it is of the wanted sort. Raises NotBuilt."""

@@ -1,0 +1,1 @@
+"""The report: a run's figures and episodes in one HTML file that needs nothing else."""

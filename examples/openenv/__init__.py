@@ -1,0 +1,1 @@
+"""A domain of the catalogue, packaged as an OpenEnv environment."""

@@ -1,0 +1,186 @@
+"""The person who asked, as data: what they know and how they give it, what they decide, and how long they stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from synthtools.arguments import ArgumentParser
+from synthtools.hearing import Topic, closes, confirms, questions, topics_in
+from synthtools.seed import generator
+from synthtools.tool import Origin, Program, Tool
+from synthtools.voices import VOICES
+
+RESPOND = Tool(
+    name="respond",
+    key="respond",
+    description="Say something to the person who asked, and hear the reply.",
+    parameters={
+        "type": "object",
+        "properties": {"text": {"type": "string", "minLength": 1, "maxLength": 4000, "description": "What to say."}},
+        "required": ["text"],
+        "additionalProperties": False,
+    },
+    errors={},
+    program=Program((), (), "", None, (), {}),
+    origin=Origin("hand"),
+)
+"""The tool that an agent has where there is a user."""
+
+PATIENCE = 5
+"""Turns that lead nowhere, after which a user leaves, unless it says otherwise."""
+Given = Literal["at_once", "when_pressed", "corrected"]
+
+_PARSER = ArgumentParser(RESPOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that only the user knows, and tells who asks for it."""
+
+    slot: str
+    """The argument or column that it is for."""
+    label: str
+    """What the user calls it."""
+    topic: Topic
+    """What a question about it is known by."""
+    said: str
+    """The value in words."""
+    given: Given = "at_once"
+    """At once; only on the second request; or wrong at first, and put right in the same breath."""
+    wrong: str = ""
+    """What is said at first where it is then corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the user says when asked whether to go ahead."""
+
+    go: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One person in one task."""
+
+    manner: str
+    """A voice of `VOICES`."""
+    seed: int
+    goal: str
+    """What they came for, in their own words."""
+    facts: tuple[Fact, ...] = ()
+    decision: Decision | None = None
+    patience: int = PATIENCE
+    """Turns that lead nowhere, after which they leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a user says, and what of it matters."""
+
+    text: str
+    gave: tuple[str, ...] = ()
+    """Slots whose values it holds."""
+    asked: tuple[str, ...] = ()
+    """Slots that were asked for, given or not."""
+    decided: bool = False
+    """Whether it says if the agent may go ahead."""
+    gone: bool = False
+    """The user has left; the next thing said finds nobody there."""
+
+
+def said_in(arguments: Mapping[str, Any] | str) -> str:
+    """The text of a call of `respond`. Raises ArgumentError where there is none."""
+    return str(_PARSER.parse(arguments)["text"])
+
+
+def reply_content(text: str) -> str:
+    """The result of `respond`, as JSON text."""
+    return orjson.dumps({"reply": text}).decode()
+
+
+def reply(user: User, heard: Sequence[str]) -> Reply:
+    """What the user says to the last of these texts, after the others; pure. Raises ValueError where nothing was said."""
+    if not heard:
+        raise ValueError("the user has heard nothing to reply to")
+    return replies(user, heard)[-1]
+
+
+def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
+    """What the user says to each of these texts, in their order."""
+    made: list[Reply] = []
+    asked: set[str] = set()
+    told: set[str] = set()
+    idle = 0
+    for number, text in enumerate(heard):
+        if made and made[-1].gone:
+            made.append(Reply("", gone=True))
+            continue
+        answer = _answer(user, number, text, asked)
+        gained = {*answer.gave, *(["?"] if answer.decided else [])} - told
+        useful = bool(gained or set(answer.asked) - asked)
+        asked |= set(answer.asked)
+        told |= gained
+        idle += not useful
+        made.append(answer if idle < user.patience else Reply(_say(user, "bye", number), answer.gave, answer.asked, answer.decided, gone=True))
+    return tuple(made)
+
+
+def _answer(user: User, number: int, said: str, before: set[str]) -> Reply:
+    """The reply to what is said, of a user who does not leave; `before`: what was asked for already."""
+    about = questions(said)
+    wanted = [user.facts[index] for index in topics_in(about, [fact.topic for fact in user.facts])]
+    gave = [fact for fact in wanted if fact.given != "when_pressed" or fact.slot in before]
+    decides = not wanted and confirms(said)
+    parts = [_give(user, fact, number, alone=len(gave) == 1) for fact in gave]
+    if len(wanted) > len(gave):
+        parts.append(_say(user, "later", number))
+    if decides:
+        parts.append(_say(user, "as_asked", number) if user.decision is None else user.decision.said)
+    if not parts:
+        parts.append(_say(user, "close" if closes(said) else "help" if about else "nod", number))
+    text = " ".join(part if part[-1] in ".!?" or part is parts[-1] else f"{part}," for part in parts)
+    return Reply(text, tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides and user.decision is not None)
+
+
+def _give(user: User, fact: Fact, number: int, *, alone: bool) -> str:
+    """A fact in the user's words; a slip comes with its correction."""
+    value = fact.said
+    if fact.given == "corrected":
+        value = _say(user, "wrong", number, v=fact.said, w=fact.wrong)
+        return value if alone else f"{_cap(fact.label)}: {value}"
+    return _say(user, "give" if alone else "label", number, v=value, n=fact.label)
+
+
+def _cap(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _say(user: User, case: str, number: int, **values: str) -> str:
+    """A form of the manner, drawn from the user's seed and the turn; values stay as they are."""
+    form = generator("user", user.seed, case, number, *values.values()).choice(VOICES[user.manner][case])
+    text = re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], form)
+    return text if user.manner == "hurried" or form[:3] in ("{v}", "{w}") else _cap(text)
+
+
+def user_to_json(user: User) -> dict[str, Any]:
+    """The user as plain data."""
+    facts = [{"slot": f.slot, "label": f.label, "topic": f.topic.to_json(), "said": f.said, "given": f.given, "wrong": f.wrong} for f in user.facts]
+    decision = None if user.decision is None else {"go": user.decision.go, "said": user.decision.said}
+    record = {"manner": user.manner, "seed": user.seed, "goal": user.goal, "patience": user.patience}
+    return {**record, "facts": facts, "decision": decision}
+
+
+def user_from_json(record: Mapping[str, Any]) -> User:
+    """The user of plain data. Raises ValueError or KeyError for anything else."""
+    if record["manner"] not in VOICES:
+        raise ValueError(f"there is no manner {record['manner']!r}: {', '.join(VOICES)}")
+    facts = tuple(Fact(f["slot"], f["label"], Topic.from_json(f["topic"]), f["said"], f["given"], f["wrong"]) for f in record["facts"])
+    decided = record["decision"]
+    decision = None if decided is None else Decision(decided["go"], decided["said"])
+    return User(record["manner"], record["seed"], record["goal"], facts, decision, record["patience"])

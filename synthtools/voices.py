@@ -1,0 +1,83 @@
+"""How scripted users talk: for each manner, forms of everything that a user says besides its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+FORMS = ("give", "label", "later", "wrong", "help", "as_asked", "nod", "close", "bye", "yes", "no")
+"""give: one fact; label: one of several; later: asked too soon; wrong: a slip and its correction; help: not understood, or not known; as_asked:
+a yes or no is wanted of a user who has none to say; nod: nothing was asked; close: nothing more is wanted; bye: leaving. In them `v` is a
+value, `w` a wrong one, `n` the name of what was asked; in `no`, `x` says what then."""
+
+_FORMS = {
+    "plain": {
+        "give": "{v}. | It's {v}. | That would be {v}.",
+        "label": "The {n}: {v}. | {n}: {v}.",
+        "later": "I'd have to look that up first. Ask me once more, please. | Not at hand, one moment. Ask again, please.",
+        "wrong": "{w}. No, sorry, that's wrong: {v}. | It's {w}. Wait, no. It's {v}.",
+        "help": "I can't help you with that. What exactly do you need to know? | Not sure I follow. What is it that you need from me?",
+        "as_asked": "Just do what I asked for, please. | Please do as I asked.",
+        "nod": "All right. | Fine.",
+        "close": "No, that's all. | That is all, thank you.",
+        "bye": "I have to go now. Goodbye. | I can't stay any longer. Goodbye.",
+        "yes": "Yes, go ahead. | Yes, please do.",
+        "no": "No, leave it as it is. {x} | No, don't. {x}",
+    },
+    "courteous": {
+        "give": "Of course, it's {v}. | Certainly: {v}. | That would be {v}, thank you for asking.",
+        "label": "The {n} would be {v}. | As for the {n}: {v}.",
+        "later": "I'm so sorry, I need to find my notes. Would you ask me again? | Forgive me, I don't have it here yet. Could you ask again?",
+        "wrong": "It's {w}. Oh, I beg your pardon, I misread that: {v}. | {w}. My apologies, that was last time. It's {v} now.",
+        "help": "I'm sorry, I can't tell you that. What exactly would you like to know? | Pardon me, what is it that you need from me?",
+        "as_asked": "If you would just do what I asked for, please. | Please do as I asked, if you don't mind.",
+        "nod": "Thank you very much. | That is kind of you.",
+        "close": "No, that was everything. Thank you so much. | Nothing else, many thanks.",
+        "bye": "I'm afraid I have to leave now. Goodbye, and thank you. | I really must go. Thank you, goodbye.",
+        "yes": "Yes, please, that would be lovely. | Yes, thank you, please go ahead.",
+        "no": "Thank you for asking, but no, please leave it. {x} | No, I'd rather not after all. {x}",
+    },
+    "hurried": {
+        "give": "{v} | it's {v} | {v}, quick please",
+        "label": "{n}: {v} | {n} is {v}",
+        "later": "no time to look, ask me again | hang on. ask again in a sec",
+        "wrong": "{w}, no wait, {v} | {w}... sorry, typo: {v}",
+        "help": "no idea. what do you need | didn't get that, what do you need to know?",
+        "as_asked": "just do what i asked | as i said, do what i asked",
+        "nod": "ok | right",
+        "close": "no that's it | nope, done",
+        "bye": "gotta run, bye | no time for this, bye",
+        "yes": "yes go | yep do it",
+        "no": "no, leave it. {x} | no don't. {x}",
+    },
+    "formal": {
+        "give": "Please note: {v}. | The entry is {v}. | For your records: {v}.",
+        "label": "{n}: {v}. | With regard to the {n}: {v}.",
+        "later": "I shall have to consult the file. Kindly ask again. | This is not before me at present; please repeat your question.",
+        "wrong": "It is {w}. I must correct myself: {v}. | {w}. Erratum: {v}.",
+        "help": "I can say nothing as to that. Please specify what you require. | Kindly state precisely what you need to know.",
+        "as_asked": "Please carry out my request as it stands. | My request stands as I made it.",
+        "nod": "Noted. | Understood.",
+        "close": "There is nothing further. | That concludes the matter. Regards.",
+        "bye": "I have to end this conversation. Goodbye. | My time is up. Goodbye.",
+        "yes": "Yes, you have my confirmation. | Confirmed. Please proceed.",
+        "no": "No, I do not confirm this. {x} | I withdraw that; please change nothing. {x}",
+    },
+    "chatty": {
+        "give": "Oh, that's {v}. | Right, yes: {v}. | Let me think... {v}, that's it.",
+        "label": "The {n}, that's {v}. | And the {n} is {v}.",
+        "later": "Now where did I put that? Ask me again while I look. | Oh, it's on a slip here somewhere. Try me again!",
+        "wrong": "That's {w}. Oh no, silly me, it's {v}! | {w}, I think. Hang on, I'm wrong: {v}.",
+        "help": "No idea, sorry! What do you want to know? | You've lost me there. What is it that you need?",
+        "as_asked": "Oh, just do what I asked for! | Do it the way I asked, that'll be fine.",
+        "nod": "Lovely! | Sounds good.",
+        "close": "No, that's me all sorted! | Nothing else, you've been great.",
+        "bye": "Oh, look at the time, I have to dash. Bye! | Sorry, there's someone at the door. Bye!",
+        "yes": "Yes, go on then! | Yes, absolutely, go ahead.",
+        "no": "Oh, on second thoughts, no, leave it. {x} | Hm, no, better not. {x}",
+    },
+}
+VOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {name: MappingProxyType({case: tuple(text.split(" | ")) for case, text in forms.items()}) for name, forms in _FORMS.items()}
+)
+"""Manner → case → its forms; in the order of the manners in which requests are made."""

@@ -1,0 +1,165 @@
+"""A model in the user's part, behind a real endpoint: heard where it keeps to the script, and flagged where it does not."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from agents.agent import scripted
+from agents.bench.grade import graded
+from agents.chat import Endpoint, Sampling
+from agents.cli import app
+from agents.cli.output import BadInput
+from agents.model_user import PROMPT, ModelUser, ModelUsers, UnfaithfulUser, audit, portrait
+from agents.rollout import Plan, rollout
+from agents.run import Stored
+from agents.validate import validate_run
+from endpoint import Reply, completion, serving
+from synthtools.generate import Factory
+from synthtools.hearing import Topic
+from synthtools.load import load_domain
+from synthtools.pack import Pack, load_pack, save_pack
+from synthtools.task import Task
+from synthtools.user import Decision, Fact, User, replies
+
+BERTH = Fact("berth_id", "berth", Topic("row", ("berth",)), "berth C12")
+NIGHTS = Fact("nights", "nights", Topic("number", ("nights",)), "4")
+ASKED = User("plain", 1, "Book me a berth from 3 June.", (BERTH, NIGHTS))
+DECLINES = User("plain", 1, "Cancel it.", decision=Decision(False, "No, leave it."))
+
+
+@pytest.mark.parametrize(
+    ("user", "heard", "said", "kind"),
+    [
+        (ASKED, ["Which berth?"], "That would be Berth C12, please.", ""),
+        (ASKED, ["Which berth?"], "Berth C12, and for 4 nights.", "leak"),
+        (ASKED, ["Which berth?", "How many nights?"], "4, at berth C12 as I said.", ""),
+        (ASKED, ["Which berth?"], "Any will do.", "withheld"),
+        (ASKED, ["Which berth?"], "Berth C12, and call me on 555-0100.", "invention"),
+        (ASKED, ["Which berth?"], "Berth C12 from 3 June, as I said.", ""),
+        (ASKED, ["Hello!"], "My mail is me@example.com.", "invention"),
+        (ASKED, ["Hello!"], "Hello, what do you need?", ""),
+        (ASKED, ["Hello!"], "Never mind. Goodbye.", "early_end"),
+        (DECLINES, ["Shall I cancel it?"], "Please don't.", ""),
+        (DECLINES, ["Shall I cancel it?"], "Yes, go ahead!", "decision"),
+        (DECLINES, ["Shall I cancel it?"], "Hm.", "decision"),
+    ],
+)
+def test_the_audit_tells_what_departs_from_the_script(user: User, heard: list[str], said: str, kind: str) -> None:
+    """Facts nobody asked for, values of no script, facts not told, another decision, a goodbye; and lets other words pass."""
+    found = audit(user, heard, replies(user, heard), said)
+    assert (found[0] if found else "") == kind
+
+
+def test_the_script_itself_passes_the_audit() -> None:
+    """Whatever was asked before."""
+    heard = ["Hello!", "Which berth?", "How many nights?", "What details are missing?", "Done. Anything else?"]
+    script = replies(ASKED, heard)
+    assert [audit(ASKED, heard[: n + 1], script[: n + 1], script[n].text) for n in range(len(heard))] == [None] * len(heard)
+
+
+@cache
+def talking() -> tuple[Task, ...]:
+    """A task of each kind with a user, of one domain."""
+    factory = Factory(load_domain("marina_berths"), 5)
+    found: list[Task] = []
+    for kind in ("missing_information", "confirmation"):
+        found += next(made for number in range(40) if (made := factory.attempt(kind, number)))
+    return tuple(task_with(task, number) for number, task in enumerate(found))
+
+
+def task_with(task: Task, number: int) -> Task:
+    """The task with an id of its own."""
+    return replace(task, id=f"marina_berths/{task.kind}/{number:04d}")
+
+
+def pack_at(folder: Path) -> Pack:
+    """A pack of them."""
+    return save_pack(folder, {"marina_berths": load_domain("marina_berths")}, talking(), dropped={}, seed=5)
+
+
+def faithful(body: dict[str, Any]) -> Reply:
+    """Says what the script would, from what it is told of the person, in other words."""
+    user = next(task.user for task in talking() if task.user and portrait(task.user) in body["messages"][0]["content"])
+    heard = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    return completion(f"Well then. {replies(user, heard)[-1].text}")
+
+
+def test_a_faithful_model_is_scored_validated_and_graded(tmp_path: Path) -> None:
+    """The reference succeeds; records hold the model's own words, are valid when replayed, and are graded again without the model."""
+    pack = pack_at(tmp_path / "pack")
+    with serving(faithful) as (url, requests):
+        users = ModelUsers(Sampling("tiny", PROMPT), Endpoint(url))
+        summary = rollout(Plan(pack, (scripted("solution"),), users=users), tmp_path / "run")
+    assert (summary.added, summary.failures) == (len(talking()), 0)
+    assert len(requests) == sum(step.name == "respond" for task in talking() for step in task.solution)
+    assert "tools" not in requests[0]
+    with Stored(tmp_path / "run") as run:
+        rows = list(run.rows())
+        assert all(row.success and row.valid and "Well then." in row.record for row in rows)
+        assert all(verdict.valid for _, verdict in validate_run(run, pack))
+    pack_at(tmp_path / "run" / "pack")
+    assert graded(tmp_path / "run").as_json()["success"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize(("words", "kind"), [("Goodbye!", "early_end"), ("I live at 99999 Nowhere.", "withheld|invention|decision")])
+def test_an_unfaithful_model_leaves_nothing_to_score(tmp_path: Path, words: str, kind: str) -> None:
+    """Its episodes are lost, counted, and say why; they are nobody's failure."""
+    pack = pack_at(tmp_path / "pack")
+    with serving(lambda _body: completion(words)) as (url, _):
+        users = ModelUsers(Sampling("tiny", PROMPT), Endpoint(url))
+        summary = rollout(Plan(pack, (scripted("solution"),), users=users), tmp_path / "run")
+    assert (summary.added, summary.failures) == (0, len(talking()))
+    with Stored(tmp_path / "run") as run:
+        reason, _ = run.lost_most_by()
+    assert re.search(f"UnfaithfulUser: (?:{kind}): ", reason)
+
+
+def test_a_user_that_does_not_answer_is_no_mistake_of_the_agent() -> None:
+    """The script decides when it leaves; where nobody answers, that is our failure; and it can be copied while it is at it."""
+    task = talking()[0]
+    with serving(lambda _body: (500, {})) as (url, requests):
+        user = ModelUser(Sampling("tiny", PROMPT), Endpoint(url, retries=1))
+        user.begin(task)
+        for other in (user, deepcopy(user), pickle.loads(pickle.dumps(user))):
+            with pytest.raises(Exception, match="500"):
+                other.hear("Which?")
+        assert len(requests) == 6
+    alone = ModelUser(Sampling("tiny", PROMPT), Endpoint("http://127.0.0.1:9/v1", retries=0))
+    alone.begin(task)
+    with pytest.raises(ConnectionError):
+        alone.hear("Which?")
+    with pytest.raises(ValueError, match="no user"):
+        ModelUser(Sampling("tiny", PROMPT)).hear("Which?")
+
+
+def test_what_is_wrong_has_a_kind() -> None:
+    """For whoever catches it."""
+    assert UnfaithfulUser("leak", "told the berth").kind == "leak"
+    assert str(UnfaithfulUser("leak", "told the berth")) == "leak: told the berth"
+
+
+def test_the_command_takes_a_user(tmp_path: Path) -> None:
+    """`--user FILE.yaml` of rollout; a file that holds no such settings is told in one line."""
+    pack_at(tmp_path / "pack")
+    settings = tmp_path / "user.yaml"
+    with serving(faithful) as (url, _):
+        settings.write_text(f"model: tiny\nurl: {url}\n")
+        command = ["rollout", str(tmp_path / "pack"), "--agent", "solution", "--user", str(settings), "--workers", "1"]
+        done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert orjson.loads(done.stdout)["added"] == len(talking())
+    settings.write_text("model: tiny\ncolour: red\n")
+    wrong = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other")])
+    assert isinstance(wrong.exception, BadInput)
+    assert "colour: no such key" in str(wrong.exception)
+    assert load_pack(tmp_path / "run" / "pack").digest == load_pack(tmp_path / "pack").digest
