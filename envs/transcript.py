@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from synthtools.domain import Domain
+from synthtools.fault import Fault
 from synthtools.goal import Change, Judgement
 from synthtools.task import Task
 from synthtools.tool import ToolCall, ToolResult
+from synthtools.user import User
 
 _WIDTH = 400
 """Longest result that is shown whole."""
@@ -35,6 +38,21 @@ def write_goal(task: Task, domain: Domain) -> list[str]:
     tied = f" ({ways} choices tie, any one will do)" if ways > 1 else ""
     rest = f"{goal.check} decides what may change" if goal.check else "nothing else may change"
     return [*(write_change(change, domain) for change in goal.changes), f"{goal.outcome}{about}{value}; {rest}{tied}"]
+
+
+def write_user(user: User | None) -> list[str]:
+    """What a task's user knows and decides, a line each; nothing where there is none."""
+    if user is None:
+        return []
+    ways = {"at_once": "", "when_pressed": ", when asked twice", "corrected": ", after a slip"}
+    facts = [f"{fact.label}: {fact.said}{ways[fact.given]}" for fact in user.facts]
+    return facts + ([] if user.decision is None else [f"asked whether to go ahead: {user.decision.said}"])
+
+
+def write_fault(fault: Fault) -> str:
+    """What goes wrong: its type, and which of its settings are not those of any."""
+    settings = {name: value for name, value in asdict(fault).items() if name not in ("type", "tools") and value not in ("", ())}
+    return f"{fault.type} {', '.join(f'{name} {value}' for name, value in settings.items())}".strip()
 
 
 def write_change(change: Change, domain: Domain) -> str:

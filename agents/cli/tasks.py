@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,6 @@ from agents.cli.rollout import PackFolder
 
 if TYPE_CHECKING:
     from synthtools.domain import Domain
-    from synthtools.fault import Fault
     from synthtools.pack import Pack
     from synthtools.task import Task
 
@@ -121,7 +119,7 @@ def dropped(pack: Pack) -> dict[str, int]:
 
 def print_task(task: Task, domain: Domain) -> None:
     """One task, to read."""
-    from envs.transcript import write_goal
+    from envs.transcript import write_fault, write_goal, write_user
 
     print_line(f"task       {task.id}   {task.field}, {task.split}   difficulty {task.difficulty}" + (f"   twin {task.twin}" if task.twin else ""))
     print_line(f"request    {task.request}")
@@ -129,30 +127,15 @@ def print_task(task: Task, domain: Domain) -> None:
         print_line(f"withheld   {', '.join(task.withheld)}")
     for rule in task.rules:
         print_line(f"rule       {rule.name}: {rule.text}")
-    for number, line in enumerate(_known(task)):
+    for number, line in enumerate(write_user(task.user)):
         print_line(f"{'' if number else 'user':<11}{line}")
     for number, fault in enumerate(task.faults):
-        print_line(f"{'' if number else 'faults':<11}{_of_fault(fault)}")
+        print_line(f"{'' if number else 'faults':<11}{write_fault(fault)}")
     for number, step in enumerate(task.solution):
         arguments = ", ".join(f"{name}={_shown(value)}" for name, value in step.arguments.items())
         print_line(f"{'' if number else 'solution':<11}{number}  {step.name}({arguments})")
     for number, line in enumerate(write_goal(task, domain)):
         print_line(f"{'' if number else 'goal':<11}{line}")
-
-
-def _known(task: Task) -> list[str]:
-    """What the task's user knows and decides."""
-    if task.user is None:
-        return []
-    ways = {"at_once": "", "when_pressed": ", when asked twice", "corrected": ", after a slip"}
-    facts = [f"{fact.label}: {fact.said}{ways[fact.given]}" for fact in task.user.facts]
-    return facts + ([] if task.user.decision is None else [f"asked whether to go ahead: {task.user.decision.said}"])
-
-
-def _of_fault(fault: Fault) -> str:
-    """What goes wrong: its type, and which of its settings are not those of any."""
-    settings = {name: value for name, value in asdict(fault).items() if name not in ("type", "tools") and value not in ("", ())}
-    return f"{fault.type} {', '.join(f'{name} {value}' for name, value in settings.items())}".strip()
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from agents.bench.causes import nearest_alternative
 from agents.bench.evidence import Evidence, Made
 from agents.report.pretty import flat, readable
 from agents.trajectory import Step, Trajectory
-from envs.transcript import write_cell
+from envs.transcript import write_cell, write_fault, write_user
 from envs.users import RESPOND
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Answer, Change, Changes, Ending, Goal
@@ -52,6 +52,9 @@ def tell_task(task: Task, domain: Domain, reference: Sequence[Made]) -> Data:
         "difficulty": task.difficulty,
         "now": task.start.now or domain.now,
         "withheld": [domain.tool(key).name for key in task.withheld],
+        "rules": {rule.name: rule.text for rule in task.rules},
+        "user": write_user(task.user),
+        "faults": [write_fault(fault) for fault in task.faults],
         "reference": [{"name": made.name, "arguments": _arguments(made.arguments)} for made in reference],
     }
 

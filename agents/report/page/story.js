@@ -114,10 +114,13 @@ function verdictView(entry, story, causes) {
 
 function backgroundView(task, domain) {
   const reference = h("ol", null, task.reference.map((call) => h("li", null, callView(call))));
-  const policies = h("dl", null, Object.entries(domain.policies).map(([name, text]) => [h("dt", { class: "mono" }, name), h("dd", null, text)]));
+  const policies = h("dl", null, Object.entries({ ...domain.policies, ...task.rules }).map(([name, text]) => [h("dt", { class: "mono" }, name), h("dd", null, text)]));
+  const aside = (title, lines) => (lines.length ? h("details", null, h("summary", null, title), h("ul", null, lines.map((line) => h("li", null, line)))) : null);
   return h("section", { class: "panel", "aria-label": "Behind it" },
     h("details", null, h("summary", null, `The reference: ${counted(task.reference.length, "call")}`), reference),
     h("details", null, h("summary", null, `${words(task.domain)}: about it, and its policies`), h("p", null, domain.about), policies),
+    aside("The user: what they know and decide", task.user),
+    aside("What goes wrong on purpose", task.faults),
     task.withheld.length ? h("p", { class: "small quiet" }, `Tools kept from the agent: ${task.withheld.join(", ")}`) : null);
 }
 
