@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from synthtools.alter import literals, mutants, same_shape, swapped_blocks, without, wrong_answer
+from synthtools.alter import mutants, same_shape, swapped_blocks, without, wrong_answer
 from synthtools.answer import is_identifier
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
@@ -18,10 +18,11 @@ from synthtools.fault import Unavailable
 from synthtools.faulty import faulty
 from synthtools.finish import abilities, parse_finish
 from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
+from synthtools.grounding import grounding
 from synthtools.judge import MatchTooHard, judge, judge_task, relevant
 from synthtools.mirror import MirroredBackend
 from synthtools.recovery import Recovery
-from synthtools.task import STATED, SolutionStep, Task, refs, resolve
+from synthtools.task import SolutionStep, Task, refs, resolve
 from synthtools.tasks.describe import Description
 from synthtools.tool import ToolCall, ToolResult
 from synthtools.user import RESPOND, reply, reply_content, said_in
@@ -130,8 +131,7 @@ class Prover:
 
     def _call(self, task: Task, call: ToolCall, before: Sequence[ToolCall], backend: Backend) -> ToolResult:
         if call.name == RESPOND.name and task.user is not None:
-            heard = [said_in(made.arguments) for made in (*before, call) if made.name == RESPOND.name]
-            return ToolResult(reply_content(reply(task.user, heard).text))
+            return ToolResult(reply_content(reply(task.user, [said_in(m.arguments) for m in (*before, call) if m.name == RESPOND.name]).text))
         tool = self._tools.get(call.name)
         if tool is not None and tool.key in task.withheld:
             return ToolResult("null", "unknown_tool")
@@ -139,8 +139,7 @@ class Prover:
 
     def judged(self, task: Task, episode: Episode) -> Judgement:
         """Whether an episode met the task's goal."""
-        calls = zip(episode.calls, episode.results, strict=False)
-        return judge_task(task, calls, episode.changes, episode.ending, self.domain)
+        return judge_task(task, zip(episode.calls, episode.results, strict=False), episode.changes, episode.ending, self.domain)
 
     def _runs(self, _task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         self.checked["solution_runs"] += 1
@@ -183,34 +182,20 @@ class Prover:
 
     def _grounded(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Every literal of the solution is said in the request or by the user before, or stated by a workflow's words, or turns a page."""
-        words = task.request
-        for number, step in enumerate(task.solution[:-1]):
-            if step.name == RESPOND.name:
-                words += f"\n{orjson.loads(episode.results[number].content)['reply']}"
-                continue
-            page = self._tools[step.name].program.page[1] if step.name in self._tools else ""
-            for name, value in step.arguments.items():
-                for literal in literals(value):
-                    self.checked["grounded"] += 1
-                    if name != page and not self._is_said(task, literal, words):
-                        return False
+        for is_said in grounding(task, episode.results, self._tools):
+            self.checked["grounded"] += 1
+            if not is_said:
+                return False
         return True
 
     def _asking_needed(self, task: Task, _episode: Episode, _described: Sequence[Description]) -> bool:
         """Without any one thing said to the user the solution lacks a value, or breaks a rule."""
         for index in [i for i, step in enumerate(task.solution) if step.name == RESPOND.name]:
             self.checked["asking_needed"] += 1
-            silent = replace(task, solution=without(task.solution, index))
-            played = self.play(silent, silent.solution)
-            if self.judged(task, played).success and self._grounded(silent, played, ()):
+            played = self.play(task, steps := without(task.solution, index))
+            if self.judged(task, played).success and self._grounded(replace(task, solution=steps), played, ()):
                 return False
         return True
-
-    def _is_said(self, task: Task, literal: Any, words: str) -> bool:
-        said = re.sub(r"\s+", " ", task.said.get(orjson.dumps(literal).decode(), "")).strip()
-        if said in ("", STATED):
-            return said == STATED
-        return re.search(rf"(?<!\w){re.escape(said.casefold())}(?!\w)", words.casefold()) is not None
 
     def _gives_nothing_away(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """No id that the solution looks up stands in the request."""
