@@ -1,9 +1,9 @@
 """Who can do what: a small model as it comes beside the reference, chance, doing nothing and a few rules, on the suites.
 
-    python benchmarks/agents.py [--suites core hard] [--agents solution random finish rule recipes/agents/smollm2.yaml] [--out DIR] [--record]
+    python benchmarks/subjects.py [--suites core hard] [--agents solution random finish rule recipes/subjects/smollm2.yaml] [--out DIR] [--record]
 
-One `synthtools bench` a suite, in --out, where a run that is killed goes on. With --record, the grades go to benchmarks/results/agents.json
-and the table to benchmarks/results/agents.md.
+One `synthtools bench` a suite, in --out, where a run that is killed goes on. With --record, the grades go to benchmarks/results/subjects.json
+and the table to benchmarks/results/subjects.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import orjson
 from measure import RESULTS, machine
 
 SUITES = ("core", "hard")
-MODEL = Path(__file__).parent.parent / "recipes" / "agents" / "smollm2.yaml"
+MODEL = Path(__file__).parent.parent / "recipes" / "subjects" / "smollm2.yaml"
 AGENTS = ("solution", "rule", str(MODEL), "random", "finish")
 KEPT = (
     *("success", "by_kind", "by_difficulty", "by_field", "causes", "calls_ratio", "error_rate"),
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Who can do what.")
     parser.add_argument("--suites", nargs="+", default=list(SUITES))
     parser.add_argument("--agents", nargs="+", default=list(AGENTS), help="as `synthtools bench --agent` takes them")
-    parser.add_argument("--out", type=Path, default=Path("runs/agents"))
+    parser.add_argument("--out", type=Path, default=Path("runs/subjects"))
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -71,8 +71,8 @@ def main() -> None:
     written = table(results)
     if options.record:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "agents.json").write_bytes(orjson.dumps({**results, "machine": machine()}, option=orjson.OPT_INDENT_2) + b"\n")
-        (RESULTS / "agents.md").write_text(written, encoding="utf-8")
+        (RESULTS / "subjects.json").write_bytes(orjson.dumps({**results, "machine": machine()}, option=orjson.OPT_INDENT_2) + b"\n")
+        (RESULTS / "subjects.md").write_text(written, encoding="utf-8")
     print(orjson.dumps(results).decode() if options.json else written)
 
 
