@@ -121,9 +121,7 @@ class Run:
             raise
 
     def _open(self, settings: Mapping[str, Any], agents: Mapping[str, str]) -> None:
-        self._db.set_busy_timeout(10_000)
-        self._db.pragma("journal_mode", "WAL")
-        self._db.pragma("synchronous", "FULL")
+        list(self._db.execute("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"))
         with self._db:
             self._db.execute(_TABLES)
             stored = dict(self._db.execute("SELECT name, value FROM setting"))
