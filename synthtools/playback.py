@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from synthtools.backend import Backend
+from synthtools.deed import act, with_outcome
 from synthtools.domain import Domain
 from synthtools.faulty import faulty
 from synthtools.finish import NAME as FINISH
@@ -65,7 +66,7 @@ def play(task: Task, steps: Sequence[SolutionStep], domain: Domain, backend: Bac
 def _made(task: Task, call: ToolCall, before: Sequence[ToolCall], domain: Domain, backend: Backend) -> ToolResult:
     if call.name == RESPOND.name and task.user is not None:
         heard = [said_in(made.arguments) for made in (*before, call) if made.name == RESPOND.name]
-        return ToolResult(reply_content(reply(task.user, heard).text))
+        return ToolResult(reply_content(with_outcome(reply(task.user, heard).text, act(task.user, heard, domain, backend))))
     tool = domain.tools.get(call.name)
     if tool is not None and tool.key in task.withheld:
         return ToolResult("null", "unknown_tool")
