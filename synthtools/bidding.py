@@ -42,22 +42,20 @@ class Doing:
     """What a request to do something is known by."""
 
     verbs: tuple[str, ...]
-    """Any of them, in any form."""
+    """Any of them, in any form; of two words, as `check in`, both, though others may stand between them."""
     objects: tuple[str, ...]
     """Any of them names what it is done to."""
-    particle: str = ""
-    """What must stand beside the verb, as the `in` of checking in."""
     ids: tuple[str, ...] = ()
     """The numbers of what it is done to; another of their form is something else."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"verbs": list(self.verbs), "objects": list(self.objects), "particle": self.particle, "ids": list(self.ids)}
+        return {"verbs": list(self.verbs), "objects": list(self.objects), "ids": list(self.ids)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Doing:
         """From plain data. Raises KeyError for anything else."""
-        return cls(tuple(record["verbs"]), tuple(record["objects"]), record["particle"], tuple(record["ids"]))
+        return cls(tuple(record["verbs"]), tuple(record["objects"]), tuple(record["ids"]))
 
 
 def bidden(text: str, doings: Sequence[Doing]) -> list[int]:
@@ -84,9 +82,9 @@ def _clause_bids(clause: str, sentence: str, text: str, doing: Doing) -> bool:
     if not words or _REFUSED.search(clause):
         return False
     verb, rest = words[0], words[1:]
-    if _is_one_of(verb, doing.verbs) and (own or verb.lower() not in _TWO_WAYS) and rest[:1] not in (["me"], ["us"]):
+    if _begins_with_one_of(words, doing.verbs) and (own or verb.lower() not in _TWO_WAYS) and rest[:1] not in (["me"], ["us"]):
         about = _names(rest, doing) or bool(_PRONOUNS & set(rest)) or bool(set(doing.ids) & set(_words(text)))
-        return about and (not doing.particle or doing.particle in rest) and _is_no_other(_words(clause), doing)
+        return about and _is_no_other(_words(clause), doing)
     return verb in _DO and bool(_IT & set(rest[:3])) and _told_of(text, doing)
 
 
@@ -99,7 +97,7 @@ def _after(words: Sequence[str]) -> Sequence[str]:
 def _told_of(text: str, doing: Doing) -> bool:
     """Whether a text speaks of it: names the verb and the object, and no other object of the kind alone."""
     words = _words(text)
-    named = any(_is_one_of(word, doing.verbs) for word in words) and (not doing.particle or doing.particle in words)
+    named = any(_begins_with_one_of(words[number:], doing.verbs) for number in range(len(words)))
     return named and (_names(words, doing) or bool(set(doing.ids) & set(words))) and (bool(set(doing.ids) & set(words)) or _is_no_other(words, doing))
 
 
@@ -120,6 +118,12 @@ def _form(word: str) -> str:
 
 def _is_one_of(word: str, others: Sequence[str]) -> bool:
     return bool(_stems(word) & {each for other in others for each in _stems(other)})
+
+
+def _begins_with_one_of(words: Sequence[str], verbs: Sequence[str]) -> bool:
+    """Whether words begin with a verb; the second word of one stands anywhere after it."""
+    parted = (verb.partition(" ") for verb in verbs)
+    return any(_is_one_of(words[0], (verb,)) and (not second or second in words[1:]) for verb, _, second in parted)
 
 
 def _stems(word: str) -> set[str]:

@@ -145,7 +145,6 @@ class DoingLine(_Strict):
 
     verbs: list[str]
     objects: list[str]
-    particle: str
     ids: list[str]
 
 

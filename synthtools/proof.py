@@ -191,7 +191,7 @@ class Prover:
 
     def _policies(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """The solution breaks no policy; the backend still stands at its end."""
-        if not self._writes(task) or not any(policy.broken_when for policy in self.domain.policies.values()):
+        if not (self._writes(task) or episode.changes) or not any(policy.broken_when for policy in self.domain.policies.values()):
             return True
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}

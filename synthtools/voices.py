@@ -31,7 +31,7 @@ _FORMS = {
         "again": "I went through that already, and told you how it went. | That is behind me already; it went as I said.",
         "cannot": "I can't {n}, it isn't offered to me. | That's not possible on my side either: I can't {n}.",
         "did": "Done. | That's done.",
-        "shows": "Done, it says {v}. | That's done. It shows {v}.",
+        "shows": "Done, it says {v}. | That's done. It says {v} now.",
         "refused": "It won't let me: {v} | That was refused: {v}",
     },
     "courteous": {
@@ -50,7 +50,7 @@ _FORMS = {
         "again": "I have been through that already, as I told you. | Forgive me, I went through that before; it went as I said.",
         "cannot": "I'm so sorry, I can't {n}; it isn't offered to me. | I looked, but I'm afraid that I can't {n} either.",
         "did": "There, that is done. | Thank you for waiting, it is done.",
-        "shows": "There, it is done; it says {v}. | Thank you for waiting, it is done and shows {v}.",
+        "shows": "There, it is done; it says {v}. | Thank you for waiting, it is done and says {v}.",
         "refused": "I'm afraid it won't let me: {v} | I'm sorry, it was refused: {v}",
     },
     "hurried": {
@@ -69,7 +69,7 @@ _FORMS = {
         "again": "went through that already, as i said | that's behind me, it went as i told you",
         "cannot": "can't {n}, no such thing here | nope, i can't {n} either",
         "did": "done | there, done",
-        "shows": "done, says {v} | done. shows {v}",
+        "shows": "done, says {v} | there, it says {v}",
         "refused": "won't let me: {v} | got an error: {v}",
     },
     "formal": {
@@ -88,7 +88,7 @@ _FORMS = {
         "again": "I have attended to that already, with the result stated. | That matter was attended to before, as reported.",
         "cannot": "I am not in a position to {n}; it is not offered to me. | Please note that I cannot {n} either.",
         "did": "This has been carried out. | This is done.",
-        "shows": "This has been carried out; the entry reads {v}. | This is done. The record shows {v}.",
+        "shows": "This has been carried out; the entry reads: {v}. | This is done. On record: {v}.",
         "refused": "The system refuses: {v} | This was declined: {v}",
     },
     "chatty": {
@@ -107,7 +107,7 @@ _FORMS = {
         "again": "Oh, I went through that already, like I told you! | That? I was there before, it went as I said.",
         "cannot": "Hm, no, I can't {n}, there's no button for it! | I've looked everywhere, but I can't {n} either.",
         "did": "There we go, done! | And done!",
-        "shows": "There we go, done! It says {v}. | And done, it shows {v} now.",
+        "shows": "There we go, done! It says {v}. | And done, it says {v} now.",
         "refused": "Oh, it won't let me: {v} | Hm, that didn't work, it says: {v}",
     },
 }
