@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from synthtools.fault import Fault
     from synthtools.pack import Pack
     from synthtools.task import Task
+    from synthtools.user import Deed
 
 LARGEST = 3
 """How many causes, or domains, a summary names."""
@@ -141,12 +142,18 @@ def print_task(task: Task, domain: Domain) -> None:
 
 
 def _known(task: Task) -> list[str]:
-    """What the task's user knows and decides."""
+    """What the task's user knows, can do and decides."""
     if task.user is None:
         return []
     ways = {"at_once": "", "when_pressed": ", when asked twice", "corrected": ", after a slip"}
     facts = [f"{fact.label}: {fact.said}{ways[fact.given]}" for fact in task.user.facts]
-    return facts + ([] if task.user.decision is None else [f"asked whether to go ahead: {task.user.decision.said}"])
+    deeds = [f"{'does, when asked' if deed.able else 'cannot'}: {deed.label}{_call_of(deed)}" for deed in task.user.deeds]
+    return facts + deeds + ([] if task.user.decision is None else [f"asked whether to go ahead: {task.user.decision.said}"])
+
+
+def _call_of(deed: Deed) -> str:
+    """The call that a deed is."""
+    return f"  {deed.tool}({', '.join(f'{name}={_shown(value)}' for name, value in deed.arguments.items())})"
 
 
 def _of_fault(fault: Fault) -> str:

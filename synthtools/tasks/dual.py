@@ -24,8 +24,8 @@ from synthtools.user import Deed, User
 
 _ONLY_THEY = (
     "Some things only the person who asks can do, with their own sign-in. Here it is: {a}. Have them do it before you change anything.",
-    "There is a step that you have no tool for, and the person who asks may have one in their own account: {a}. Ask them to do it, before all else.",
-    "One thing is not for you to do: {a}. Whoever asks for it does it themselves, under their own name. Ask for that first, and change nothing before.",
+    "For one step you have no tool, and the person who asks may have one in their own account: {a}. Ask them to do it, before all else.",
+    "One thing is not for you to do: {a}. Whoever asks for it does it, under their own name. Ask for that first, and change nothing before.",
 )
 _IF_NOT = "If they cannot, change nothing, and finish with impossible about {a}."
 _COULD = (
@@ -45,7 +45,7 @@ _SAME = (
 """Verbs of which one is meant by another."""
 _WIDE = frozenset("check look see find take put get go bring let give make do work have keep tell note".split())
 """Verbs that say too little without the rest of their clause."""
-_OURS = re.compile(r"[:;]|\b(?:i|we|us|our|my|me|i'm|i've|i'll|we've)\b", re.IGNORECASE)
+_OURS = re.compile(r"[:;?]|\b(?:i|we|us|our|my|me|i'm|i've|i'll|we've|they|he|she|please)\b", re.IGNORECASE)
 """What cannot be said back to whoever said it."""
 _LONG = 90
 _DULL = frozenset("the and for with that this from into all not let can put has have are was who its".split())
@@ -107,16 +107,15 @@ def _plan(maker: Maker) -> _Plan:
     jobs = tuple(replace(each, answer=None) for each in (job, *others))
     step = next(step for step in job.steps if not maker.domain.tool(step.call).read_only)
     tool = maker.domain.tool(step.call)
-    given = {name: wanted for name, wanted in step.with_.items() if wanted not in job.skipped} if step.pick is None else {}
-    if not given or not all(isinstance(wanted, str) and wanted in job.drawn for wanted in given.values()):
-        raise NotBuilt("not_all_said")
+    given = _given(job, step)
     row, noun = maker.fallback(replace(job, drawn={name: job.drawn[name] for name in given.values()}))
     if any(other.entity == row.entity for each in others for d in each.drawn.values() for other in d.rows):
         raise NotBuilt("same_sort_twice")
     ability = abilities(maker.domain)[tool.key]
     clause = words.finished(job.phrase) if len(job.steps) == 1 and _can_be_said_back(job) else ""
     plain = _with_article(maker, tool, noun)
-    deed = Deed(tool.key, {name: job.drawn[wanted].value for name, wanted in given.items()}, _doing(maker, job, step), clause or plain)
+    arguments = {name: job.drawn[wanted].value for name, wanted in given.items()}
+    deed = Deed(tool.key, arguments, _doing(maker, job, step), clause or plain or f"do that ({ability})")
     rule = Rule("customer_acts", f"{rng.choice(_ONLY_THEY)} {_IF_NOT}".replace("{a}", ability), (tool.key,))
     form, named = rng.choice(_COULD), rng.choice(_NAMED).replace("{n}", noun)
 
@@ -125,6 +124,15 @@ def _plan(maker: Maker) -> _Plan:
         return [_joined(f"{form.replace('{c}', each)} {named}", number) for each in (clause, plain, f"do this: {ability}") if each]
 
     return _Plan(jobs, _request(maker, jobs, words.fallback(noun, rng)), tool, deed, row, rule, texts)
+
+
+def _given(job: Job, step: Step) -> dict[str, str]:
+    """Argument → the name of the value that the request gives for it. Raises NotBuilt where one would have to be found out."""
+    named = {name: wanted for name, wanted in step.with_.items() if isinstance(wanted, str) and wanted not in job.skipped}
+    others = [wanted for wanted in step.with_.values() if not isinstance(wanted, str)]
+    if step.pick is not None or others or not named or not all(wanted in job.drawn for wanted in named.values()):
+        raise NotBuilt("not_all_said")
+    return named
 
 
 def _can_be_said_back(job: Job) -> bool:
@@ -165,10 +173,12 @@ def _first(phrase: str) -> str:
 
 
 def _with_article(maker: Maker, tool: Tool, noun: str) -> str:
-    """A tool's ability as people say it: cancel the stay, check in the stay; as it stands where it is about no such thing."""
+    """A tool's ability as people say it: cancel the stay, check in the stay; empty where its words name no thing of the domain."""
     verb, *rest = tool.key.split("_")
     own = f"{verb} {rest.pop(0)}" if rest and rest[0] in _PARTICLES else verb
-    nouns = {name.replace("_", " ") for entity in tool.refers.values() for name in (entity, *maker.domain.blueprint.entities[entity].called)}
     if not rest:
         return f"{own} the {noun}"
-    return f"{own} the {' '.join(rest)}" if " ".join(rest) in nouns else " ".join((own, *rest))
+    entities = maker.domain.blueprint.entities
+    nouns = {word for key, entity in entities.items() for name in (key, *entity.called) for word in re.split(r"[\s_]+", name)}
+    whole = not {"at", "to", "from", "on", "and", "for"} & set(rest)
+    return f"{own} the {' '.join(rest)}" if rest[-1] in nouns and whole else ""
