@@ -16,17 +16,22 @@ from synthtools.user import Reply, User, replies
 if TYPE_CHECKING:
     from openai import OpenAI
 
-Unfaithful = Literal["leak", "invention", "withheld", "decision", "early_end"]
+Unfaithful = Literal["leak", "invention", "withheld", "decision", "deed", "early_end"]
 """A fact that nobody asked for; a value that the script does not have; a fact that was asked for and not told; another decision than the
-script's; a goodbye while the script stays."""
+script's; something done that was not asked for or that it cannot do, or not done that it can; a goodbye while the script stays."""
 
 PROMPT = """You play a person who has asked an assistant for something. Speak only as that person, one or two sentences at a time.
 Tell a fact exactly as it is written, only when the assistant asks for it, and never one that was not asked for. Make nothing up: where you \
 do not know something, say so. Do not end the conversation and do not say goodbye."""
 
+_ABLE = "Once you are asked to, you do this yourself; say only that you will, for what comes of it is added to your words"
+_UNABLE = "You have no way to do this, and say so when you are asked to"
 _GOODBYE = re.compile(r"\b(?:goodbye|good-bye|bye)\b", re.IGNORECASE)
 _YES = re.compile(r"\b(?:yes|yep|yeah|sure|go ahead|go on|please do|proceed|confirmed)\b", re.IGNORECASE)
 _NO = re.compile(r"\b(?:no|nope|not|don't|do not|leave it|stop|never)\b", re.IGNORECASE)
+_CANNOT = re.compile(r"\b(?:can['’]t|cannot|can not|couldn['’]t|unable|not able|not possible|impossible|not offered)\b", re.IGNORECASE)
+_DID = re.compile(r"\bi did (?:it|that|this)\b|\bit(?:['’]s| is) done\b", re.IGNORECASE)
+_HAVE = re.compile(r"\bi(?:['’]ve| have)(?: just| now| already)? (\w+)", re.IGNORECASE)
 _VALUE = re.compile(r"[\w.+-]+@[\w.-]+\w|[\w#/:.+-]*\d[\w#/:.,-]*")
 """What looks like a value: an address, or anything with a digit."""
 
@@ -117,7 +122,8 @@ def portrait(user: User) -> str:
     ways = {"at_once": "", "when_pressed": " (only when asked a second time; say at first that you have to look)", "corrected": ""}
     facts = [f"- {fact.label}: {fact.said}{ways[fact.given]}" for fact in user.facts] or ["- nothing besides"]
     decision = [] if user.decision is None else [f'Asked whether to go ahead, you say: "{user.decision.said}"']
-    return "\n".join([f'You asked: "{user.goal}"', f"You talk in a {user.manner} way.", "What you know:", *facts, *decision])
+    deeds = [f"{_ABLE if deed.able else _UNABLE}: {deed.label}." for deed in user.deeds]
+    return "\n".join([f'You asked: "{user.goal}"', f"You talk in a {user.manner} way.", "What you know:", *facts, *decision, *deeds])
 
 
 def audit(user: User, heard: Sequence[str], script: Sequence[Reply], said: str) -> tuple[Unfaithful, str] | None:
@@ -134,10 +140,30 @@ def audit(user: User, heard: Sequence[str], script: Sequence[Reply], said: str) 
         return "early_end", f"said goodbye after {len(heard)} turns: {said[:80]!r}"
     if last.decided and user.decision is not None and _decides(said) is not user.decision.go:
         return "decision", f"should have said {user.decision.said!r}, and said {said[:80]!r}"
+    strayed = _strays(user, script, said)
+    if strayed:
+        return "deed", f"{strayed}: {said[:80]!r}"
     facts = [part for fact in user.facts for part in (fact.said, fact.wrong)]
-    known = " ".join([user.goal, *heard, *facts, user.decision.said if user.decision else ""])
+    known = " ".join([user.goal, *heard, *facts, *(deed.label for deed in user.deeds), user.decision.said if user.decision else ""])
     strange = [value for value in map(_trimmed, _VALUE.findall(said)) if value and not _stands(value, known)]
     return ("invention", f"said {strange[0]!r}, which stands in no script") if strange else None
+
+
+def _strays(user: User, script: Sequence[Reply], said: str) -> str:
+    """What is not so in what was said of deeds, at the last of these turns; empty where all is."""
+    able = {user.deeds[number].able for number in script[-1].bidden}
+    if False in able and not _CANNOT.search(said):
+        return "was asked to do what it cannot, and did not say so"
+    if script[-1].deeds and able == {True} and _CANNOT.search(said):
+        return "was asked to do what it can, and said that it cannot"
+    tried = any(user.deeds[number].able for reply in script for number in reply.bidden)
+    return "claimed to have done what nobody had asked for" if user.deeds and not tried and _claims(user, said) else ""
+
+
+def _claims(user: User, said: str) -> bool:
+    """Whether a text says that something was done, in words of its own or of the user's deeds."""
+    verbs = tuple({"done", *(verb.split()[0].removesuffix("e") for deed in user.deeds for verb in deed.doing.verbs)})
+    return _DID.search(said) is not None or any(word.lower().startswith(verbs) for word in _HAVE.findall(said))
 
 
 def _decides(said: str) -> bool | None:

@@ -162,6 +162,16 @@ _FORMS = {
         That takes a tool that I do not have here: {v}. | There is no way to do that from here; "{v}" is not among my tools. |
         I'm afraid I cannot do that. The tool for it is missing: {v}. | Not possible from here, I'm sorry: I have nothing for "{v}".
     """,
+    "neither": """
+        Then neither of us can do that: {v}. | If you cannot do it either, it cannot be done: {v}. | Without you I cannot do that: {v}. |
+        That was for you to do, and as you cannot, it stays undone: {v}. | I have no tool for that, and nor have you, it seems: {v}. |
+        Then it is not possible; what is missing is {v}. | I'm sorry, then there is no way: {v}. | As neither of us can, I have left it: {v}.
+    """,
+    "together": """
+        Thank you; with that everything is done. | Thank you, that was all that was needed. | Then all of it is done, thanks to you. |
+        That completes it. Thank you for your part. | Good, with your part it is all done. | Thank you for doing that; it is all done now. |
+        All done, then, with your help. | Then that is settled. Thank you.
+    """,
     "blocked": """
         That cannot be done: {v} stands in the way. | I'm sorry, that is not possible because of {v}. | {v} stands in the way of that. |
         I cannot do that; what blocks it is {v}. | That does not work, because of {v}. | Not possible, I'm sorry: {v} blocks it. |

@@ -69,6 +69,8 @@ class Speaker:
         self._request = opening.request
         self._policies = dict(re.findall(r"^- (\w+): (.*)$", opening.briefing, re.MULTILINE))
         self._abilities = abilities_of(opening)
+        self._acts = task.user is not None and bool(task.user.deeds)
+        """A step is the user's to take."""
         self._changing = {_deed(ability) for ability in self._abilities}
         self._random = np.random.Generator(np.random.PCG64(opening.seed))
         self._talks = self._random.random() < _TALKS
@@ -117,6 +119,8 @@ class Speaker:
 
     def _done(self, made: list[tuple[ToolCall, Any]]) -> str:
         """A confirmation; it names a row where one change was made, and what became of it is in the goal."""
+        if self._acts:
+            return self._say("together")
         count = {2: "both", 3: "all three"}.get(len(made), "") if self.task.kind == "several" else ""
         if count:
             return self._say(count)
@@ -169,7 +173,7 @@ class Speaker:
 
     def _impossible(self, about: str, room: int) -> str:
         down = any(isinstance(fault, Unavailable) and not fault.times for fault in self.task.faults)
-        case = "down" if down else "impossible" if about in self._abilities else "blocked" if about else "cannot"
+        case = "down" if down else "neither" if self._acts else "impossible" if about in self._abilities else "blocked" if about else "cannot"
         return self._say(case, room, v=about) or self._say("cannot", room)
 
     def _not_allowed(self, policy: str, room: int) -> str:

@@ -28,7 +28,7 @@ from synthtools.voices import VOICES
 CONVERSATIONS = 10_000
 TASKS = 24
 """Proven tasks of each kind and domain; each is talked about many times, by users of every manner and of many seeds."""
-KINDS = ("missing_information", "confirmation", "identity")
+KINDS = ("missing_information", "confirmation", "identity", "dual_control")
 _TRIES = 8
 
 

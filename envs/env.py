@@ -16,7 +16,7 @@ from envs.offer import Offer, opening_words
 from envs.reward import Reward, Shaping
 from envs.spaces import CallSpace, Schemas, UnicodeSpace
 from envs.transcript import write_transcript
-from envs.users import RESPOND, ScriptedUser, User, respond
+from envs.users import RESPOND, ScriptedUser, User, acting, respond
 from envs.worlds import Worlds, as_worlds
 from synthtools.backend import Backend, Snapshot
 from synthtools.backends import BACKENDS, BackendName, open_backend
@@ -235,7 +235,8 @@ class ToolEnv(gymnasium.Env[str, Action]):
             return ToolResult(self.domain.surface.error_content("unknown_tool", f"There is no tool {call.name!r}."), "unknown_tool")
         if call.name == RESPOND.name and self._talker is not None:
             self.truncated = self._over = self._talker.gone
-            return respond(self._talker, call.arguments, self.domain)
+            self._changes = None
+            return respond(self._talker, call.arguments, self.domain, acting(self.task, self.calls, self.domain, self.backend))
         ending = parse_finish(call.arguments, self.domain)
         if isinstance(ending, ToolResult):
             return ending

@@ -41,12 +41,15 @@ def write_goal(task: Task, domain: Domain) -> list[str]:
 
 
 def write_user(user: User | None) -> list[str]:
-    """What a task's user knows and decides, a line each; nothing where there is none."""
+    """What a task's user knows, can do and decides, a line each; nothing where there is none."""
     if user is None:
         return []
     ways = {"at_once": "", "when_pressed": ", when asked twice", "corrected": ", after a slip"}
     facts = [f"{fact.label}: {fact.said}{ways[fact.given]}" for fact in user.facts]
-    return facts + ([] if user.decision is None else [f"asked whether to go ahead: {user.decision.said}"])
+    deeds = [
+        f"{'does, when asked' if deed.able else 'cannot'}: {deed.label} - {write_call(ToolCall(deed.tool, deed.arguments))}" for deed in user.deeds
+    ]
+    return facts + deeds + ([] if user.decision is None else [f"asked whether to go ahead: {user.decision.said}"])
 
 
 def write_fault(fault: Fault) -> str:

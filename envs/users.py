@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from synthtools.arguments import ArgumentError
+from synthtools.backend import Backend
+from synthtools.deed import act, heard_in, with_outcome
 from synthtools.domain import Domain
 from synthtools.task import Task
 from synthtools.tool import ToolCall, ToolResult
 from synthtools.user import RESPOND, reply, reply_content, said_in
 
-__all__ = ["RESPOND", "ScriptedUser", "User", "respond"]
+__all__ = ["RESPOND", "ScriptedUser", "User", "acting", "respond"]
 
 
 class User(Protocol):
@@ -22,7 +24,7 @@ class User(Protocol):
         """Forget the last episode; from here on be the one who asks for this task, which has a user."""
 
     def hear(self, text: str) -> str:
-        """The reply to what the agent said."""
+        """The reply to what the agent said; of what the user does, how it went is added to it."""
 
     @property
     def gone(self) -> bool:
@@ -45,9 +47,8 @@ class ScriptedUser:
     def recall(self, task: Task, calls: Iterable[tuple[ToolCall, ToolResult]]) -> None:
         """Take the part in the middle of an episode, after these calls."""
         self.begin(task)
-        for call, result in calls:
-            if call.name == RESPOND.name and result.error is None:
-                self.hear(said_in(call.arguments))
+        for text in heard_in(calls):
+            self.hear(text)
 
     def hear(self, text: str) -> str:
         """The reply that the script has; ValueError before an episode, or where its task has no user."""
@@ -59,10 +60,23 @@ class ScriptedUser:
         return said.text
 
 
-def respond(user: User, arguments: Mapping[str, Any] | str, domain: Domain) -> ToolResult:
-    """The result of a call of `respond`: the user's reply as JSON text, or the agent's mistake."""
+def respond(user: User, arguments: Mapping[str, Any] | str, domain: Domain, acts: Callable[[str], str]) -> ToolResult:
+    """The result of a call of `respond`: the user's reply as JSON text, or the agent's mistake.
+
+    `acts` does what the text asks the task's user to do, whoever finds the words for them, and gives how that went.
+    """
     try:
         text = said_in(arguments)
     except ArgumentError as error:
         return ToolResult(domain.surface.error_content(error.kind, error.message), error.kind)
-    return ToolResult(reply_content(user.hear(text)))
+    said = user.hear(text)
+    return ToolResult(reply_content(with_outcome(said, acts(text))))
+
+
+def acting(task: Task, calls: Sequence[tuple[ToolCall, ToolResult]], domain: Domain, backend: Backend) -> Callable[[str], str]:
+    """What the task's user does when told something after these calls."""
+
+    def acts(text: str) -> str:
+        return "" if task.user is None or not task.user.deeds else act(task.user, [*heard_in(calls), text], domain, backend)
+
+    return acts

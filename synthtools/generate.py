@@ -24,15 +24,16 @@ from synthtools.tasks.maker import Candidate, Maker
 
 SHARES: Mapping[str, float] = {
     "single": 0.11,
-    "chain": 0.15,
-    "several": 0.10,
+    "chain": 0.13,
+    "several": 0.09,
     "conditional": 0.09,
-    "question": 0.11,
-    "missing_tool": 0.09,
+    "question": 0.10,
+    "missing_tool": 0.08,
     "forbidden": 0.09,
     "missing_information": 0.07,
     "confirmation": 0.05,
     "identity": 0.06,
+    "dual_control": 0.05,
     "recovery": 0.08,
 }
 """Share of each kind in a default pack."""

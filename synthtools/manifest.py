@@ -140,6 +140,24 @@ class DecisionLine(_Strict):
     said: str
 
 
+class DoingLine(_Strict):
+    """What a request to do something is known by."""
+
+    verbs: list[str]
+    objects: list[str]
+    ids: list[str]
+
+
+class DeedLine(_Strict):
+    """Something that the user does themselves."""
+
+    tool: str
+    arguments: dict[str, Any]
+    doing: DoingLine
+    label: str
+    able: bool
+
+
 class UserLine(_Strict):
     """The person who asked."""
 
@@ -149,12 +167,13 @@ class UserLine(_Strict):
     patience: Annotated[int, Field(ge=1)]
     facts: list[FactLine]
     decision: DecisionLine | None
+    deeds: list[DeedLine] = []
 
 
 class RuleLine(_Strict):
     """What must come before what."""
 
-    kind: Literal["ask_first", "identity_first"]
+    kind: Literal["ask_first", "identity_first", "customer_acts"]
     text: str
     slots: list[str]
     shown: list[str]

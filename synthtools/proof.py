@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,17 +15,16 @@ from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
 from synthtools.fair import Fairness, SampledFairness, SqlFairness
 from synthtools.fault import Unavailable
-from synthtools.faulty import faulty
-from synthtools.finish import abilities, parse_finish
-from synthtools.goal import OUTCOMES, Changes, Ending, Judgement
+from synthtools.finish import abilities
+from synthtools.goal import OUTCOMES, Ending, Judgement
 from synthtools.grounding import grounding
 from synthtools.judge import MatchTooHard, judge, judge_task, relevant
 from synthtools.mirror import MirroredBackend
+from synthtools.playback import Episode, play
 from synthtools.recovery import Recovery
-from synthtools.task import SolutionStep, Task, refs, resolve
+from synthtools.task import SolutionStep, Task, refs
 from synthtools.tasks.describe import Description
-from synthtools.tool import ToolCall, ToolResult
-from synthtools.user import RESPOND, reply, reply_content, said_in
+from synthtools.user import RESPOND
 
 GATES = (
     "solution_runs",
@@ -46,22 +45,6 @@ GATES = (
     "recovery_needed",
 )
 """In order; `twins` is judged on pairs, `recovery_needed` where things go wrong on purpose."""
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """A list of steps carried out to its end."""
-
-    calls: tuple[ToolCall, ...]
-    """As resolved; those whose references were not there have no arguments."""
-    results: tuple[ToolResult, ...]
-    changes: Changes
-    ending: Ending | None
-
-    @property
-    def failed(self) -> bool:
-        """Whether any call came back with an error that is no fault of the service."""
-        return any(r.mistaken for r in self.results)
 
 
 class Prover:
@@ -105,37 +88,7 @@ class Prover:
 
     def play(self, task: Task, steps: Sequence[SolutionStep]) -> Episode:
         """Carry out steps from the task's start; a step that refers to what is not there is skipped."""
-        backend = faulty(self.backend, self.domain, task)
-        backend.reset(task.start)
-        calls: list[ToolCall] = []
-        results: list[ToolResult] = []
-        values: list[Any] = []
-        ending: Ending | None = None
-        for step in steps:
-            try:
-                call = resolve(step, values)
-            except LookupError:
-                calls.append(ToolCall(step.name, {}))
-                results.append(ToolResult("null", "invalid_arguments"))
-                values.append(None)
-                continue
-            if step.name == "finish":
-                finished = parse_finish(dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments, self.domain)
-                ending = finished if isinstance(finished, Ending) else None
-                break
-            result = self._call(task, call, calls, backend)
-            calls.append(call)
-            results.append(result)
-            values.append(orjson.loads(result.content))
-        return Episode(tuple(calls), tuple(results), self.backend.changes(), ending)
-
-    def _call(self, task: Task, call: ToolCall, before: Sequence[ToolCall], backend: Backend) -> ToolResult:
-        if call.name == RESPOND.name and task.user is not None:
-            return ToolResult(reply_content(reply(task.user, [said_in(m.arguments) for m in (*before, call) if m.name == RESPOND.name]).text))
-        tool = self._tools.get(call.name)
-        if tool is not None and tool.key in task.withheld:
-            return ToolResult("null", "unknown_tool")
-        return backend.call(call)
+        return play(task, steps, self.domain, self.backend)
 
     def judged(self, task: Task, episode: Episode) -> Judgement:
         """Whether an episode met the task's goal."""
@@ -224,7 +177,7 @@ class Prover:
 
     def _policies(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """The solution breaks no policy; the backend still stands at its end."""
-        if not self._writes(task) or not any(policy.broken_when for policy in self.domain.policies.values()):
+        if not (self._writes(task) or episode.changes) or not any(policy.broken_when for policy in self.domain.policies.values()):
             return True
         self.checked["policies_kept"] += 1
         keys = {t.name: t.key for t in self._tools.values()}

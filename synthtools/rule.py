@@ -20,12 +20,13 @@ Called = tuple[ToolCall, ToolResult]
 class Rule:
     """Before anything is changed, or refused in its name, something must have been asked."""
 
-    kind: Literal["ask_first", "identity_first"]
-    """ask_first: whether to go ahead, and the user said yes; identity_first: who the user is, and that was compared with what is on file."""
+    kind: Literal["ask_first", "identity_first", "customer_acts"]
+    """ask_first: whether to go ahead, and the user said yes; identity_first: who the user is, and that was compared with what is on file;
+    customer_acts: the user, to do themselves what only they can do."""
     text: str
     """For the briefing."""
     slots: tuple[str, ...] = ()
-    """What the user must have told."""
+    """What the user must have told, or been asked to do: of that, keys of tools."""
     shown: tuple[str, ...] = ()
     """What is on file: each value must have stood in a result, or in the arguments of a call that found something."""
 
@@ -53,7 +54,7 @@ def broken_rules(rules: Sequence[Rule], user: User | None, calls: Iterable[Calle
         elif tool is not None:
             seen += _cells(call, result)
     if ending is not None and ending.outcome != "done":
-        broken |= dict.fromkeys(rule.name for rule in rules if rule.name in ending.about and not _asked(rule, _replies(user, heard)))
+        broken |= dict.fromkeys(rule.name for rule in rules if _is_in_the_name_of(rule, ending) and not _asked(rule, user, _replies(user, heard)))
     return tuple(broken)
 
 
@@ -61,16 +62,23 @@ def _replies(user: User | None, heard: Sequence[str]) -> tuple[Reply, ...]:
     return () if user is None else replies(user, heard)
 
 
-def _asked(rule: Rule, said: Sequence[Reply]) -> bool:
-    """Whether the user has told what the rule asks for."""
+def _is_in_the_name_of(rule: Rule, ending: Ending) -> bool:
+    """Whether a refusal rests on a rule; nothing is impossible before those have been asked who may be able to do it."""
+    return rule.kind == "customer_acts" or rule.name in ending.about
+
+
+def _asked(rule: Rule, user: User | None, said: Sequence[Reply]) -> bool:
+    """Whether the user has told what the rule asks for, or was asked to do it."""
     if rule.kind == "ask_first":
         return any(reply.decided for reply in said)
+    if rule.kind == "customer_acts":
+        return user is not None and set(rule.slots) <= {user.deeds[number].tool for reply in said for number in reply.bidden}
     return set(rule.slots) <= {slot for reply in said for slot in reply.gave}
 
 
 def _may_change(rule: Rule, user: User | None, heard: Sequence[str], seen: Sequence[str]) -> bool:
     """Whether the rule lets something be changed after what was said and seen."""
-    if user is None or not _asked(rule, _replies(user, heard)):
+    if user is None or not _asked(rule, user, _replies(user, heard)):
         return False
     if rule.kind == "ask_first":
         return user.decision is not None and user.decision.go

@@ -12,7 +12,7 @@ LENGTH = 64
 """Tasks of a domain's default environment."""
 _ORDER = (
     *("chain", "single", "question", "several", "forbidden", "conditional", "missing_tool", "chain"),
-    *("missing_information", "confirmation", "identity"),
+    *("missing_information", "confirmation", "identity", "dual_control", "recovery"),
 )
 _TRIES = 60
 

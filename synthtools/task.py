@@ -17,7 +17,7 @@ from synthtools.user import User
 
 KINDS = (
     *("single", "chain", "several", "conditional", "question", "missing_tool", "forbidden"),
-    *("missing_information", "confirmation", "identity", "recovery"),
+    *("missing_information", "confirmation", "identity", "dual_control", "recovery"),
 )
 """Kinds of task generated now."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
 
 from synthtools.arguments import ArgumentParser
+from synthtools.bidding import Doing, bidden
 from synthtools.hearing import Topic, closes, confirms, questions, topics_in
 from synthtools.seed import generator
 from synthtools.tool import Origin, Program, Tool
@@ -65,6 +66,22 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that the user does themselves, with a tool of their own, once, when asked to."""
+
+    tool: str
+    """The tool's key."""
+    arguments: Mapping[str, Any]
+    """As data: nothing of it hangs on what is said."""
+    doing: Doing
+    """What a request to do it is known by."""
+    label: str
+    """What the user calls it, as a clause that tells somebody to do it."""
+    able: bool = True
+    """Otherwise they say, when asked, that they cannot."""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """One person in one task."""
 
@@ -77,6 +94,8 @@ class User:
     decision: Decision | None = None
     patience: int = PATIENCE
     """Turns that lead nowhere, after which they leave."""
+    deeds: tuple[Deed, ...] = ()
+    """What they can do themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +111,10 @@ class Reply:
     """Whether it says if the agent may go ahead."""
     gone: bool = False
     """The user has left; the next thing said finds nobody there."""
+    bidden: tuple[int, ...] = ()
+    """Numbers of the deeds that were asked for, done or not."""
+    deeds: tuple[int, ...] = ()
+    """Numbers of those that the user now does: how that goes is for `synthtools.deed`, and the text does not say it."""
 
 
 def said_in(arguments: Mapping[str, Any] | str) -> str:
@@ -116,36 +139,58 @@ def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
     made: list[Reply] = []
     asked: set[str] = set()
     told: set[str] = set()
+    bids: set[int] = set()
     idle = 0
     for number, text in enumerate(heard):
         if made and made[-1].gone:
             made.append(Reply("", gone=True))
             continue
-        answer = _answer(user, number, text, asked)
+        answer = _answer(user, number, text, asked, bids)
         gained = {*answer.gave, *(["?"] if answer.decided else [])} - told
-        useful = bool(gained or set(answer.asked) - asked)
+        useful = bool(gained or set(answer.asked) - asked or set(answer.bidden) - bids)
         asked |= set(answer.asked)
+        bids |= set(answer.bidden)
         told |= gained
         idle += not useful
-        made.append(answer if idle < user.patience else Reply(_say(user, "bye", number), answer.gave, answer.asked, answer.decided, gone=True))
+        made.append(answer if idle < user.patience else replace(answer, text=_say(user, "bye", number), gone=True))
     return tuple(made)
 
 
-def _answer(user: User, number: int, said: str, before: set[str]) -> Reply:
-    """The reply to what is said, of a user who does not leave; `before`: what was asked for already."""
+def _answer(user: User, number: int, said: str, before: set[str], bids: set[int]) -> Reply:
+    """The reply to what is said, of a user who does not leave; `before`, `bids`: what was asked for already."""
     about = questions(said)
     wanted = [user.facts[index] for index in topics_in(about, [fact.topic for fact in user.facts])]
     gave = [fact for fact in wanted if fact.given != "when_pressed" or fact.slot in before]
-    decides = not wanted and confirms(said)
+    wished = bidden(said, [deed.doing for deed in user.deeds]) if user.deeds else []
+    decides = not wanted and not wished and confirms(said)
     parts = [_give(user, fact, number, alone=len(gave) == 1) for fact in gave]
     if len(wanted) > len(gave):
         parts.append(_say(user, "later", number))
+    parts += [_take_on(user, index, number, again=index in bids) for index in wished]
     if decides:
         parts.append(_say(user, "as_asked", number) if user.decision is None else user.decision.said)
     if not parts:
         parts.append(_say(user, "close" if closes(said) else "help" if about else "nod", number))
     text = " ".join(part if part[-1] in ".!?" or part is parts[-1] else f"{part}," for part in parts)
-    return Reply(text, tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides and user.decision is not None)
+    return Reply(
+        text,
+        tuple(fact.slot for fact in gave),
+        tuple(fact.slot for fact in wanted),
+        decides and user.decision is not None,
+        bidden=tuple(wished),
+        deeds=tuple(index for index in wished if user.deeds[index].able and index not in bids),
+    )
+
+
+def _take_on(user: User, index: int, number: int, *, again: bool) -> str:
+    """What is said to a request to do something: it is begun, or was before, or is nothing that they can do."""
+    deed = user.deeds[index]
+    return _say(user, ("again" if again else "doing") if deed.able else "cannot", number, n=deed.label)
+
+
+def how_it_went(user: User, number: int, case: Literal["did", "shows", "refused"], shown: str) -> str:
+    """What the user says of a deed that was done in the turn of a number; `shown`: what they were shown."""
+    return _say(user, case, number, v=shown)
 
 
 def _give(user: User, fact: Fact, number: int, *, alone: bool) -> str:
@@ -172,8 +217,12 @@ def user_to_json(user: User) -> dict[str, Any]:
     """The user as plain data."""
     facts = [{"slot": f.slot, "label": f.label, "topic": f.topic.to_json(), "said": f.said, "given": f.given, "wrong": f.wrong} for f in user.facts]
     decision = None if user.decision is None else {"go": user.decision.go, "said": user.decision.said}
-    record = {"manner": user.manner, "seed": user.seed, "goal": user.goal, "patience": user.patience}
-    return {**record, "facts": facts, "decision": decision}
+    record = {"manner": user.manner, "seed": user.seed, "goal": user.goal, "patience": user.patience, "facts": facts, "decision": decision}
+    if user.deeds:
+        record["deeds"] = [
+            {"tool": d.tool, "arguments": dict(d.arguments), "doing": d.doing.to_json(), "label": d.label, "able": d.able} for d in user.deeds
+        ]
+    return record
 
 
 def user_from_json(record: Mapping[str, Any]) -> User:
@@ -183,4 +232,5 @@ def user_from_json(record: Mapping[str, Any]) -> User:
     facts = tuple(Fact(f["slot"], f["label"], Topic.from_json(f["topic"]), f["said"], f["given"], f["wrong"]) for f in record["facts"])
     decided = record["decision"]
     decision = None if decided is None else Decision(decided["go"], decided["said"])
-    return User(record["manner"], record["seed"], record["goal"], facts, decision, record["patience"])
+    deeds = tuple(Deed(d["tool"], d["arguments"], Doing.from_json(d["doing"]), d["label"], d["able"]) for d in record.get("deeds", ()))
+    return User(record["manner"], record["seed"], record["goal"], facts, decision, record["patience"], deeds)

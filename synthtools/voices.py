@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-FORMS = ("give", "label", "later", "wrong", "help", "as_asked", "nod", "close", "bye", "yes", "no")
+FORMS = (
+    *("give", "label", "later", "wrong", "help", "as_asked", "nod", "close", "bye", "yes", "no"),
+    *("doing", "again", "cannot", "did", "shows", "refused"),
+)
 """give: one fact; label: one of several; later: asked too soon; wrong: a slip and its correction; help: not understood, or not known; as_asked:
-a yes or no is wanted of a user who has none to say; nod: nothing was asked; close: nothing more is wanted; bye: leaving. In them `v` is a
-value, `w` a wrong one, `n` the name of what was asked; in `no`, `x` says what then."""
+a yes or no is wanted of a user who has none to say; nod: nothing was asked; close: nothing more is wanted; bye: leaving; doing: a deed
+is begun; again: it was before; cannot: it is none of theirs; did, shows, refused: how it went. In them `v` is a value, or what was shown, `w` a
+wrong value, `n` the name of what was asked; in `no`, `x` says what then."""
 
 _FORMS = {
     "plain": {
@@ -23,6 +27,12 @@ _FORMS = {
         "bye": "I have to go now. Goodbye. | I can't stay any longer. Goodbye.",
         "yes": "Yes, go ahead. | Yes, please do.",
         "no": "No, leave it as it is. {x} | No, don't. {x}",
+        "doing": "All right, I'll do it. | Fine, one moment.",
+        "again": "I went through that already, and told you how it went. | That is behind me already; it went as I said.",
+        "cannot": "I can't {n}, it isn't offered to me. | That's not possible on my side either: I can't {n}.",
+        "did": "Done. | That's done.",
+        "shows": "Done, it says {v}. | That's done. It says {v} now.",
+        "refused": "It won't let me: {v} | That was refused: {v}",
     },
     "courteous": {
         "give": "Of course, it's {v}. | Certainly: {v}. | That would be {v}, thank you for asking.",
@@ -36,6 +46,12 @@ _FORMS = {
         "bye": "I'm afraid I have to leave now. Goodbye, and thank you. | I really must go. Thank you, goodbye.",
         "yes": "Yes, please, that would be lovely. | Yes, thank you, please go ahead.",
         "no": "Thank you for asking, but no, please leave it. {x} | No, I'd rather not after all. {x}",
+        "doing": "Of course, let me do that. | Certainly, one moment, please.",
+        "again": "I have been through that already, as I told you. | Forgive me, I went through that before; it went as I said.",
+        "cannot": "I'm so sorry, I can't {n}; it isn't offered to me. | I looked, but I'm afraid that I can't {n} either.",
+        "did": "There, that is done. | Thank you for waiting, it is done.",
+        "shows": "There, it is done; it says {v}. | Thank you for waiting, it is done and says {v}.",
+        "refused": "I'm afraid it won't let me: {v} | I'm sorry, it was refused: {v}",
     },
     "hurried": {
         "give": "{v} | it's {v} | {v}, quick please",
@@ -49,6 +65,12 @@ _FORMS = {
         "bye": "gotta run, bye | no time for this, bye",
         "yes": "yes go | yep do it",
         "no": "no, leave it. {x} | no don't. {x}",
+        "doing": "ok on it | sure, sec",
+        "again": "went through that already, as i said | that's behind me, it went as i told you",
+        "cannot": "can't {n}, no such thing here | nope, i can't {n} either",
+        "did": "done | there, done",
+        "shows": "done, says {v} | there, it says {v}",
+        "refused": "won't let me: {v} | got an error: {v}",
     },
     "formal": {
         "give": "Please note: {v}. | The entry is {v}. | For your records: {v}.",
@@ -62,6 +84,12 @@ _FORMS = {
         "bye": "I have to end this conversation. Goodbye. | My time is up. Goodbye.",
         "yes": "Yes, you have my confirmation. | Confirmed. Please proceed.",
         "no": "No, I do not confirm this. {x} | I withdraw that; please change nothing. {x}",
+        "doing": "I shall see to it at once. | Understood; I am doing so now.",
+        "again": "I have attended to that already, with the result stated. | That matter was attended to before, as reported.",
+        "cannot": "I am not in a position to {n}; it is not offered to me. | Please note that I cannot {n} either.",
+        "did": "This has been carried out. | This is done.",
+        "shows": "This has been carried out; the entry reads: {v}. | This is done. On record: {v}.",
+        "refused": "The system refuses: {v} | This was declined: {v}",
     },
     "chatty": {
         "give": "Oh, that's {v}. | Right, yes: {v}. | Let me think... {v}, that's it.",
@@ -75,6 +103,12 @@ _FORMS = {
         "bye": "Oh, look at the time, I have to dash. Bye! | Sorry, there's someone at the door. Bye!",
         "yes": "Yes, go on then! | Yes, absolutely, go ahead.",
         "no": "Oh, on second thoughts, no, leave it. {x} | Hm, no, better not. {x}",
+        "doing": "Sure, hang on, let me do that! | Right, one second, I'm in!",
+        "again": "Oh, I went through that already, like I told you! | That? I was there before, it went as I said.",
+        "cannot": "Hm, no, I can't {n}, there's no button for it! | I've looked everywhere, but I can't {n} either.",
+        "did": "There we go, done! | And done!",
+        "shows": "There we go, done! It says {v}. | And done, it says {v} now.",
+        "refused": "Oh, it won't let me: {v} | Hm, that didn't work, it says: {v}",
     },
 }
 VOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(

@@ -51,7 +51,7 @@ def missing_information(maker: Maker) -> Made:
     job = maker.write_job()
     left = gaps(maker, job)
     request = maker.command(replace(job, phrase=leave_out(job.phrase, left)))
-    user = _user(maker, request, tuple(gap.fact for gap in left))
+    user = asker(maker, request, tuple(gap.fact for gap in left))
     questions = [ask_for(left, maker.rng) for _ in range(_PRESSED)]
 
     def prepare(builder: Builder) -> None:
@@ -63,7 +63,7 @@ def missing_information(maker: Maker) -> Made:
     return (replace(made, task=replace(made.task, user=user)),)
 
 
-def _user(maker: Maker, request: str, facts: tuple[Fact, ...] = (), decision: Decision | None = None) -> User:
+def asker(maker: Maker, request: str, facts: tuple[Fact, ...] = (), decision: Decision | None = None) -> User:
     """Someone who speaks in the manner of the request."""
     manner = tuple(VOICES)[words.MANNERS.index(maker.manner)]
     goal = words.finished(request)
@@ -88,8 +88,8 @@ def confirmation(maker: Maker) -> Made:
     question = _shall_i(maker, job)
     voice = VOICES[tuple(VOICES)[words.MANNERS.index(maker.manner)]]
     instead = maker.rng.choice(_INSTEAD).replace("{n}", noun)
-    agrees = _user(maker, request, decision=Decision(True, maker.rng.choice(voice["yes"])))
-    declines = _user(maker, request, decision=Decision(False, maker.rng.choice(voice["no"]).replace("{x}", instead)))
+    agrees = asker(maker, request, decision=Decision(True, maker.rng.choice(voice["yes"])))
+    declines = asker(maker, request, decision=Decision(False, maker.rng.choice(voice["no"]).replace("{x}", instead)))
     yes = maker.candidate("confirmation", request, [job], maker.start, extra=1, prepare=_before_write(agrees, lambda b: b.ask(question)))
     no = _stopped(maker, request, job, _Stop("confirmation", declines, rule, lambda b: b.locate(row.entity, row.id, row.claims), row.id, question))
     return tuple(replace(made, task=replace(made.task, user=user, rules=(rule,))) for made, user in ((yes, agrees), (no, declines)))
@@ -164,8 +164,8 @@ def identity(maker: Maker) -> Made:
     text = f"{maker.rng.choice(_WHO)} {_AT_ODDS}".replace("{n}", noun).replace("{c}", other)
     rule = Rule("identity_first", text, proof, tuple(values.values()))
     request = maker.command(job)
-    itself = _user(maker, request, _proofs(maker, person.entity, values))
-    stranger = _user(maker, request, _proofs(maker, person.entity, _strange(maker, person, values)))
+    itself = asker(maker, request, _proofs(maker, person.entity, values))
+    stranger = asker(maker, request, _proofs(maker, person.entity, _strange(maker, person, values)))
     question = maker.rng.choice(_WHO_ASKS).replace("{c}", other)
 
     def look(builder: Builder) -> object:

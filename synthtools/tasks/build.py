@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 
 from synthtools.backend import Backend
+from synthtools.deed import act, with_outcome
 from synthtools.domain import Domain
 from synthtools.entity import argument_name
 from synthtools.task import Ref, SolutionStep, resolve
 from synthtools.tasks.describe import Claim, Describer
 from synthtools.tool import Tool
-from synthtools.user import RESPOND, User, replies
+from synthtools.user import RESPOND, User, replies, said_in
 
 MAX_CALLS = 14
 _PAGES = 3
@@ -40,6 +41,8 @@ class Builder:
         """Whom `ask` asks."""
         self.before_write: Callable[[], None] | None = None
         """Done once, right before the first call that can change something."""
+        self.by_user: Mapping[str, Callable[[], Sequence[Any]]] = {}
+        """Key of a tool that is the user's → what may be said to have them call it: texts, or what gives one."""
         self._heard: list[str] = []
         self._keys = {tool.key: tool for tool in domain.tools.values()}
         self._searches = {t.origin.entity: t for t in domain.tools.values() if t.origin.kind == "search"}
@@ -54,18 +57,31 @@ class Builder:
         self.said[orjson.dumps(value).decode()] = said
         return value
 
-    def ask(self, text: str) -> str:
-        """Say something to the user; the reply."""
+    def ask(self, text: Any) -> str:
+        """Say something to the user, a text or what gives one; the reply, after the user has done what it asks for."""
         if self.user is None:
             raise NotBuilt("nobody_to_ask")
-        self._heard.append(text)
-        said = replies(self.user, self._heard)[-1].text
-        self.steps.append(SolutionStep(RESPOND.name, {"text": text}))
+        step = SolutionStep(RESPOND.name, {"text": text})
+        self._heard.append(said_in(resolve(step, self.results).arguments))
+        said = with_outcome(replies(self.user, self._heard)[-1].text, act(self.user, self._heard, self.domain, self.backend))
+        self.steps.append(step)
         self.results.append({"reply": said})
         return said
 
+    def have_done(self, texts: Sequence[Any]) -> None:
+        """Ask the user to do something, in the first of these words that they understand. Raises NotBuilt."""
+        for text in texts:
+            heard = said_in(resolve(SolutionStep(RESPOND.name, {"text": text}), self.results).arguments)
+            if self.user is not None and replies(self.user, [*self._heard, heard])[-1].bidden:
+                self.ask(text)
+                return
+        raise NotBuilt("not_understood")
+
     def call(self, tool: Tool, arguments: Mapping[str, Any]) -> Any:
-        """Make one call; its result is read for ids and cells. Raises NotBuilt when it fails."""
+        """Make one call, or have the user make it; its result is read for ids and cells. Raises NotBuilt when it fails."""
+        if tool.key in self.by_user:
+            self.have_done(self.by_user[tool.key]())
+            return self.results[-1]
         if self.before_write is not None and not tool.read_only:
             first, self.before_write = self.before_write, None
             first()

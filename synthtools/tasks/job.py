@@ -71,6 +71,10 @@ class Jobs:
         """Whether people have words to ask for a tool."""
         return bool(self._phrases(tool, clause=False))
 
+    def clauses(self, tool: Tool) -> list[str]:
+        """The imperative clauses, slots unfilled, in which people ask for a tool."""
+        return self._phrases(tool, clause=True)
+
     def of_tool(
         self, tool: Tool, *, by_id: bool = False, fixed: Mapping[str, Any] | None = None, clause: bool = False, phrases: Sequence[str] = ()
     ) -> Job:

@@ -16,6 +16,7 @@ from synthtools.tasks.asking import confirmation, identity, missing_information
 from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.conditionals import conditional
 from synthtools.tasks.describe import Description
+from synthtools.tasks.dual import dual_control
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
 from synthtools.tasks.questions import question
@@ -122,6 +123,7 @@ KINDS: Mapping[str, Callable[[Maker], Made]] = {
     "missing_information": missing_information,
     "confirmation": confirmation,
     "identity": identity,
+    "dual_control": dual_control,
     "recovery": partial(recovery, (single, chain, several, question), missing_tool),
 }
 """Kind → its maker."""

@@ -17,7 +17,8 @@ from synthtools.backend import Backend, Snapshot
 from synthtools.blueprint import BlueprintError, Place, Source
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Answer, Goal
-from synthtools.proof import Episode, Prover
+from synthtools.playback import Episode
+from synthtools.proof import Prover
 from synthtools.task import STATED, Derived, Ref, SolutionStep, Task, value_of
 from synthtools.tool import Tool
 from synthtools.toolkit.check import find_check
