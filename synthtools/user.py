@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from synthtools.arguments import ArgumentParser
-from synthtools.hearing import Topic, closes, confirms, questions, topics_in
+from synthtools.hearing import Topic, closes, confirms, goes_ahead, questions, topics_in
 from synthtools.seed import generator
 from synthtools.tool import Origin, Program, Tool
 from synthtools.voices import VOICES
@@ -62,6 +62,8 @@ class Decision:
 
     go: bool
     said: str
+    words: tuple[str, ...] = ()
+    """Besides the goal's own, what names the thing to be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,11 @@ def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
     asked: set[str] = set()
     told: set[str] = set()
     idle = 0
-    for number, text in enumerate(heard):
+    for number in range(len(heard)):
         if made and made[-1].gone:
             made.append(Reply("", gone=True))
             continue
-        answer = _answer(user, number, text, asked)
+        answer = _answer(user, heard[: number + 1], asked)
         gained = {*answer.gave, *(["?"] if answer.decided else [])} - told
         useful = bool(gained or set(answer.asked) - asked)
         asked |= set(answer.asked)
@@ -131,21 +133,32 @@ def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
     return tuple(made)
 
 
-def _answer(user: User, number: int, said: str, before: set[str]) -> Reply:
-    """The reply to what is said, of a user who does not leave; `before`: what was asked for already."""
+def _answer(user: User, heard: Sequence[str], before: set[str]) -> Reply:
+    """The reply to the last of what is heard, of a user who does not leave; `before`: what was asked for already."""
+    number, said = len(heard) - 1, heard[-1]
     about = questions(said)
     wanted = [user.facts[index] for index in topics_in(about, [fact.topic for fact in user.facts])]
     gave = [fact for fact in wanted if fact.given != "when_pressed" or fact.slot in before]
-    decides = not wanted and confirms(said)
+    decides = not wanted and (confirms(said) if user.decision is None else goes_ahead(heard, " ".join((user.goal, *user.decision.words))))
     parts = [_give(user, fact, number, alone=len(gave) == 1) for fact in gave]
     if len(wanted) > len(gave):
         parts.append(_say(user, "later", number))
     if decides:
         parts.append(_say(user, "as_asked", number) if user.decision is None else user.decision.said)
     if not parts:
-        parts.append(_say(user, "close" if closes(said) else "help" if about else "nod", number))
+        parts.append(_say(user, _aside(user, heard, about), number))
     text = " ".join(part if part[-1] in ".!?" or part is parts[-1] else f"{part}," for part in parts)
     return Reply(text, tuple(fact.slot for fact in gave), tuple(fact.slot for fact in wanted), decides and user.decision is not None)
+
+
+def _aside(user: User, heard: Sequence[str], about: str) -> str:
+    """Which form answers what asks for nothing that the user has to say."""
+    said = heard[-1]
+    if user.decision is not None and goes_ahead(heard, ""):
+        return "what"
+    if closes(said):
+        return "close"
+    return "help" if about else "nod" if user.decision is None else "listening"
 
 
 def _give(user: User, fact: Fact, number: int, *, alone: bool) -> str:
@@ -171,9 +184,14 @@ def _say(user: User, case: str, number: int, **values: str) -> str:
 def user_to_json(user: User) -> dict[str, Any]:
     """The user as plain data."""
     facts = [{"slot": f.slot, "label": f.label, "topic": f.topic.to_json(), "said": f.said, "given": f.given, "wrong": f.wrong} for f in user.facts]
-    decision = None if user.decision is None else {"go": user.decision.go, "said": user.decision.said}
+    decision = None if user.decision is None else _decision(user.decision)
     record = {"manner": user.manner, "seed": user.seed, "goal": user.goal, "patience": user.patience}
     return {**record, "facts": facts, "decision": decision}
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    words = {"words": list(decision.words)} if decision.words else {}
+    return {"go": decision.go, "said": decision.said, **words}
 
 
 def user_from_json(record: Mapping[str, Any]) -> User:
@@ -182,5 +200,5 @@ def user_from_json(record: Mapping[str, Any]) -> User:
         raise ValueError(f"there is no manner {record['manner']!r}: {', '.join(VOICES)}")
     facts = tuple(Fact(f["slot"], f["label"], Topic.from_json(f["topic"]), f["said"], f["given"], f["wrong"]) for f in record["facts"])
     decided = record["decision"]
-    decision = None if decided is None else Decision(decided["go"], decided["said"])
+    decision = None if decided is None else Decision(decided["go"], decided["said"], tuple(decided.get("words", ())))
     return User(record["manner"], record["seed"], record["goal"], facts, decision, record["patience"])
