@@ -138,6 +138,7 @@ class DecisionLine(_Strict):
 
     go: bool
     said: str
+    words: list[str] = []
 
 
 class DoingLine(_Strict):

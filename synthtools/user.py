@@ -11,7 +11,7 @@ import orjson
 
 from synthtools.arguments import ArgumentParser
 from synthtools.bidding import Doing, bidden
-from synthtools.hearing import Topic, closes, confirms, questions, topics_in
+from synthtools.hearing import Topic, closes, confirms, goes_ahead, questions, topics_in
 from synthtools.seed import generator
 from synthtools.tool import Origin, Program, Tool
 from synthtools.voices import VOICES
@@ -63,6 +63,8 @@ class Decision:
 
     go: bool
     said: str
+    words: tuple[str, ...] = ()
+    """Besides the goal's own, what names the thing to be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,11 @@ def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
     told: set[str] = set()
     bids: set[int] = set()
     idle = 0
-    for number, text in enumerate(heard):
+    for number in range(len(heard)):
         if made and made[-1].gone:
             made.append(Reply("", gone=True))
             continue
-        answer = _answer(user, number, text, asked, bids)
+        answer = _answer(user, heard[: number + 1], asked, bids)
         gained = {*answer.gave, *(["?"] if answer.decided else [])} - told
         useful = bool(gained or set(answer.asked) - asked or set(answer.bidden) - bids)
         asked |= set(answer.asked)
@@ -156,13 +158,14 @@ def replies(user: User, heard: Sequence[str]) -> tuple[Reply, ...]:
     return tuple(made)
 
 
-def _answer(user: User, number: int, said: str, before: set[str], bids: set[int]) -> Reply:
-    """The reply to what is said, of a user who does not leave; `before`, `bids`: what was asked for already."""
+def _answer(user: User, heard: Sequence[str], before: set[str], bids: set[int]) -> Reply:
+    """The reply to the last of what is heard, of a user who does not leave; `before`, `bids`: what was asked for already."""
+    number, said = len(heard) - 1, heard[-1]
     about = questions(said)
     wanted = [user.facts[index] for index in topics_in(about, [fact.topic for fact in user.facts])]
     gave = [fact for fact in wanted if fact.given != "when_pressed" or fact.slot in before]
     wished = bidden(said, [deed.doing for deed in user.deeds]) if user.deeds else []
-    decides = not wanted and not wished and confirms(said)
+    decides = not wanted and not wished and _is_to_decide(user, heard)
     parts = [_give(user, fact, number, alone=len(gave) == 1) for fact in gave]
     if len(wanted) > len(gave):
         parts.append(_say(user, "later", number))
@@ -170,7 +173,7 @@ def _answer(user: User, number: int, said: str, before: set[str], bids: set[int]
     if decides:
         parts.append(_say(user, "as_asked", number) if user.decision is None else user.decision.said)
     if not parts:
-        parts.append(_say(user, "close" if closes(said) else "help" if about else "nod", number))
+        parts.append(_say(user, _aside(user, heard, about), number))
     text = " ".join(part if part[-1] in ".!?" or part is parts[-1] else f"{part}," for part in parts)
     return Reply(
         text,
@@ -182,6 +185,13 @@ def _answer(user: User, number: int, said: str, before: set[str], bids: set[int]
     )
 
 
+def _is_to_decide(user: User, heard: Sequence[str]) -> bool:
+    """Whether the last of what is heard asks to go ahead, and with what the user came for."""
+    if user.decision is None:
+        return confirms(heard[-1])
+    return goes_ahead(heard, " ".join((user.goal, *user.decision.words)))
+
+
 def _take_on(user: User, index: int, number: int, *, again: bool) -> str:
     """What is said to a request to do something: it is begun, or was before, or is nothing that they can do."""
     deed = user.deeds[index]
@@ -191,6 +201,16 @@ def _take_on(user: User, index: int, number: int, *, again: bool) -> str:
 def how_it_went(user: User, number: int, case: Literal["did", "shows", "refused"], shown: str) -> str:
     """What the user says of a deed that was done in the turn of a number; `shown`: what they were shown."""
     return _say(user, case, number, v=shown)
+
+
+def _aside(user: User, heard: Sequence[str], about: str) -> str:
+    """Which form answers what asks for nothing that the user has to say."""
+    said = heard[-1]
+    if user.decision is not None and goes_ahead(heard, ""):
+        return "what"
+    if closes(said):
+        return "close"
+    return "help" if about else "nod" if user.decision is None else "listening"
 
 
 def _give(user: User, fact: Fact, number: int, *, alone: bool) -> str:
@@ -216,7 +236,7 @@ def _say(user: User, case: str, number: int, **values: str) -> str:
 def user_to_json(user: User) -> dict[str, Any]:
     """The user as plain data."""
     facts = [{"slot": f.slot, "label": f.label, "topic": f.topic.to_json(), "said": f.said, "given": f.given, "wrong": f.wrong} for f in user.facts]
-    decision = None if user.decision is None else {"go": user.decision.go, "said": user.decision.said}
+    decision = None if user.decision is None else _decision(user.decision)
     record = {"manner": user.manner, "seed": user.seed, "goal": user.goal, "patience": user.patience, "facts": facts, "decision": decision}
     if user.deeds:
         record["deeds"] = [
@@ -225,12 +245,17 @@ def user_to_json(user: User) -> dict[str, Any]:
     return record
 
 
+def _decision(decision: Decision) -> dict[str, Any]:
+    words = {"words": list(decision.words)} if decision.words else {}
+    return {"go": decision.go, "said": decision.said, **words}
+
+
 def user_from_json(record: Mapping[str, Any]) -> User:
     """The user of plain data. Raises ValueError or KeyError for anything else."""
     if record["manner"] not in VOICES:
         raise ValueError(f"there is no manner {record['manner']!r}: {', '.join(VOICES)}")
     facts = tuple(Fact(f["slot"], f["label"], Topic.from_json(f["topic"]), f["said"], f["given"], f["wrong"]) for f in record["facts"])
     decided = record["decision"]
-    decision = None if decided is None else Decision(decided["go"], decided["said"])
+    decision = None if decided is None else Decision(decided["go"], decided["said"], tuple(decided.get("words", ())))
     deeds = tuple(Deed(d["tool"], d["arguments"], Doing.from_json(d["doing"]), d["label"], d["able"]) for d in record.get("deeds", ()))
     return User(record["manner"], record["seed"], record["goal"], facts, decision, record["patience"], deeds)

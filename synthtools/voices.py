@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 FORMS = (
-    *("give", "label", "later", "wrong", "help", "as_asked", "nod", "close", "bye", "yes", "no"),
+    *("give", "label", "later", "wrong", "help", "as_asked", "nod", "listening", "what", "close", "bye", "yes", "no"),
     *("doing", "again", "cannot", "did", "shows", "refused"),
 )
 """give: one fact; label: one of several; later: asked too soon; wrong: a slip and its correction; help: not understood, or not known; as_asked:
-a yes or no is wanted of a user who has none to say; nod: nothing was asked; close: nothing more is wanted; bye: leaving; doing: a deed
-is begun; again: it was before; cannot: it is none of theirs; did, shows, refused: how it went. In them `v` is a value, or what was shown, `w` a
-wrong value, `n` the name of what was asked; in `no`, `x` says what then."""
+a yes or no is wanted of a user who has none to say; nod: nothing was asked; listening: nor of one who still has to agree; what: may one
+go ahead, but with what was not said; close: nothing more is wanted; bye: leaving; doing: a deed is begun; again: it was before; cannot: it is
+none of theirs; did, shows, refused: how it went. In them `v` is a value, or what was shown, `w` a wrong value, `n` the name of what was
+asked; in `no`, `x` says what then."""
 
 _FORMS = {
     "plain": {
@@ -23,6 +24,8 @@ _FORMS = {
         "help": "I can't help you with that. What exactly do you need to know? | Not sure I follow. What is it that you need from me?",
         "as_asked": "Just do what I asked for, please. | Please do as I asked.",
         "nod": "All right. | Fine.",
+        "listening": "I'm listening. | I'm still here.",
+        "what": "What is it that you want to do? | What exactly do you mean to do?",
         "close": "No, that's all. | That is all, thank you.",
         "bye": "I have to go now. Goodbye. | I can't stay any longer. Goodbye.",
         "yes": "Yes, go ahead. | Yes, please do.",
@@ -42,6 +45,8 @@ _FORMS = {
         "help": "I'm sorry, I can't tell you that. What exactly would you like to know? | Pardon me, what is it that you need from me?",
         "as_asked": "If you would just do what I asked for, please. | Please do as I asked, if you don't mind.",
         "nod": "Thank you very much. | That is kind of you.",
+        "listening": "I'm listening. | I'm still here, thank you.",
+        "what": "Would you tell me first what it is that you want to do? | May I ask what exactly you would do?",
         "close": "No, that was everything. Thank you so much. | Nothing else, many thanks.",
         "bye": "I'm afraid I have to leave now. Goodbye, and thank you. | I really must go. Thank you, goodbye.",
         "yes": "Yes, please, that would be lovely. | Yes, thank you, please go ahead.",
@@ -61,6 +66,8 @@ _FORMS = {
         "help": "no idea. what do you need | didn't get that, what do you need to know?",
         "as_asked": "just do what i asked | as i said, do what i asked",
         "nod": "ok | right",
+        "listening": "i'm here | listening",
+        "what": "what exactly do you want to do | to do what?",
         "close": "no that's it | nope, done",
         "bye": "gotta run, bye | no time for this, bye",
         "yes": "yes go | yep do it",
@@ -80,6 +87,8 @@ _FORMS = {
         "help": "I can say nothing as to that. Please specify what you require. | Kindly state precisely what you need to know.",
         "as_asked": "Please carry out my request as it stands. | My request stands as I made it.",
         "nod": "Noted. | Understood.",
+        "listening": "I am listening. | I am at your disposal.",
+        "what": "Kindly state what you intend to do. | Please say first what it is that you intend to do.",
         "close": "There is nothing further. | That concludes the matter. Regards.",
         "bye": "I have to end this conversation. Goodbye. | My time is up. Goodbye.",
         "yes": "Yes, you have my confirmation. | Confirmed. Please proceed.",
@@ -99,6 +108,8 @@ _FORMS = {
         "help": "No idea, sorry! What do you want to know? | You've lost me there. What is it that you need?",
         "as_asked": "Oh, just do what I asked for! | Do it the way I asked, that'll be fine.",
         "nod": "Lovely! | Sounds good.",
+        "listening": "I'm all ears! | Still here!",
+        "what": "Hang on, what is it that you want to do? | Sorry, what would you be doing?",
         "close": "No, that's me all sorted! | Nothing else, you've been great.",
         "bye": "Oh, look at the time, I have to dash. Bye! | Sorry, there's someone at the door. Bye!",
         "yes": "Yes, go on then! | Yes, absolutely, go ahead.",

@@ -15,7 +15,7 @@ from synthtools.tasks.build import Builder, NotBuilt
 from synthtools.tasks.describe import Description
 from synthtools.tasks.job import Job
 from synthtools.tasks.maker import Candidate, Made, Maker
-from synthtools.tasks.vague import Gap, ask_for, gaps, label_of, leave_out
+from synthtools.tasks.vague import Gap, ask_for, gaps, label_of, leave_out, topic_words
 from synthtools.user import Decision, Fact, User
 from synthtools.voices import VOICES
 
@@ -27,7 +27,7 @@ _CONFIRM = (
 _AT_A_NO = "At a no, change nothing and finish with not_allowed about ask_first."
 _INSTEAD = ("Just tell me the {n} number then.", "What I want is the {n} number, for later.", "But give me the number of the {n}, please.")
 _SHALL = ("Before I do this: shall I {c}?", "I am about to {c}. May I go ahead?", "You want me to {c}. Shall I go ahead?")
-_SHALL_I = ("Shall I go ahead and do that now?", "I am ready to do this. May I go ahead?", "Do you want me to do that now?")
+_SHALL_I = ('Your request is this: "{c}" Shall I go ahead with it?', 'I am ready to do what you asked: "{c}" May I go ahead?', 'You told me: "{c}" Do you want me to do that now?')
 _WHO = (
     "Before anything is changed, make sure whom you are talking to: ask for the full name and the {c} of the {n} whom it concerns, and look up both.",
     "Callers are identified first. Ask for the {n}'s full name and {c}, and compare both with what is on file.",
@@ -88,18 +88,28 @@ def confirmation(maker: Maker) -> Made:
     question = _shall_i(maker, job)
     voice = VOICES[tuple(VOICES)[words.MANNERS.index(maker.manner)]]
     instead = maker.rng.choice(_INSTEAD).replace("{n}", noun)
-    agrees = asker(maker, request, decision=Decision(True, maker.rng.choice(voice["yes"])))
-    declines = asker(maker, request, decision=Decision(False, maker.rng.choice(voice["no"]).replace("{x}", instead)))
+    named = _named(maker, job)
+    agrees = asker(maker, request, decision=Decision(True, maker.rng.choice(voice["yes"]), named))
+    declines = asker(maker, request, decision=Decision(False, maker.rng.choice(voice["no"]).replace("{x}", instead), named))
     yes = maker.candidate("confirmation", request, [job], maker.start, extra=1, prepare=_before_write(agrees, lambda b: b.ask(question)))
     no = _stopped(maker, request, job, _Stop("confirmation", declines, rule, lambda b: b.locate(row.entity, row.id, row.claims), row.id, question))
     return tuple(replace(made, task=replace(made.task, user=user, rules=(rule,))) for made, user in ((yes, agrees), (no, declines)))
 
 
+def _named(maker: Maker, job: Job) -> tuple[str, ...]:
+    """What else than the request's own words names a job: its tools, and the rows and what they are called."""
+    rows = [row for drawn in job.drawn.values() for row in drawn.rows]
+    tools = [part for step in job.steps if not maker.domain.tool(step.call).read_only for part in step.call.split("_")]
+    nouns = [called(row.entity, maker.domain.blueprint.entities[row.entity]) for row in rows]
+    return tuple(dict.fromkeys((*tools, *nouns, *(row.id for row in rows))))
+
+
 def _shall_i(maker: Maker, job: Job) -> str:
-    """Whether to go ahead, with the job in the words of the request where they are a clause."""
-    if words.is_clause(job.phrase) and words.is_imperative(words.finished(job.phrase)):
-        return maker.rng.choice(_SHALL).replace("{c}", words.finished(job.phrase))
-    return maker.rng.choice(_SHALL_I)
+    """Whether to go ahead, with the job in the words of the request: as a clause where they are one, else quoted."""
+    said = words.finished(job.phrase)
+    if words.is_clause(job.phrase) and words.is_imperative(said):
+        return maker.rng.choice(_SHALL).replace("{c}", said)
+    return maker.rng.choice(_SHALL_I).replace("{c}", words.upper_first(said) + ("" if said[-1:] in ".!?" else "."))
 
 
 def _before_write(user: User, first: Callable[[Builder], object]) -> Callable[[Builder], None]:
@@ -221,7 +231,7 @@ def _proofs(maker: Maker, entity: str, values: dict[str, str]) -> tuple[Fact, ..
         said = words.say(maker.domain, value, kind, maker.rng)
         sort: Sort = "name" if kind == "person" else _KNOWN_BY[kind]
         label = "name" if kind == "person" else label_of(column, sort)
-        facts.append(Fact(column, label, Topic(sort, (*column.split("_"), label, *_IDENTITY)), said))
+        facts.append(Fact(column, label, Topic(sort, (*column.split("_"), *topic_words(label), *_IDENTITY)), said))
     return tuple(facts)
 
 

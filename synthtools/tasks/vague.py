@@ -39,7 +39,20 @@ _ASKED: Mapping[str, tuple[str, ...]] = {
     "row": ("Which {n} do you mean?", "Could you tell me which {n} it is?", "Which {n} is it about?"),
 }
 _ASKED_ELSE = ("What should I put for the {n}?", "Could you tell me the {n}, please?")
-_STOP = frozenset("the and for from with that this what which when only last first into onto over than more most other such must will".split())
+_LABELS: Mapping[str, str] = {
+    **{"arrives": "arrival date", "born": "date of birth", "bought on": "date of purchase", "contract until": "end date of the contract"},
+    **{"dated": "date", "delivered on": "delivery date", "draught cm": "draught in cm", "email": "email address", "ends": "end date"},
+    **{"first": "first day", "happened on": "date when it happened", "insured until": "insurance expiry date", "issued on": "date of issue"},
+    **{"joined": "joining date", "kg": "weight in kg", "kwh": "meter reading in kWh", "leaves": "leaving date", "leaves on": "leaving date"},
+    **{"length cm": "length in cm", "member until": "end date of the membership", "monday": "Monday", "percent": "percentage", "phone": "phone number"},
+    **{"planned for": "planned date", "since": "starting date", "starts": "starting date", "starts on": "starting date", "started at": "starting time"},
+    **{"term ends": "end date of the term", "until": "end date", "valid until": "expiry date", "wanted by": "date by which it is wanted"},
+    **{"warranty until": "warranty expiry date"},
+}
+"""What people call a value whose name is no noun, or half of one."""
+_GENERAL = frozenset("address date day end number time what which when month".split())
+"""Words of labels that name no fact of its sort rather than another."""
+_STOP = frozenset("how many the and for from with that this what which when only last first into onto over than more most other such must will".split())
 _GIVEN: tuple[Given, ...] = ("at_once", "at_once", "at_once", "when_pressed", "corrected")
 
 
@@ -81,7 +94,7 @@ def _gap(maker: Maker, tool: Tool, job: Job, name: str, sort: Sort) -> Gap:
         vague = re.sub(r"^a (?=[aeiou])", "an ", vague)
     else:
         vague = rng.choice(_COUNTS if unit and sort == "number" else _VALUES[sort])
-    topic = Topic(sort, tuple(_topic_words(maker, tool, name, drawn, unit)))
+    topic = Topic(sort, tuple(_topic_words(maker, tool, name, drawn, (unit, noun))))
     fact = Fact(name, noun, topic, words.finished(drawn.text), "at_once" if given == "corrected" and not wrong else given, wrong)
     return Gap(fact, vague, drawn.text)
 
@@ -89,7 +102,14 @@ def _gap(maker: Maker, tool: Tool, job: Job, name: str, sort: Sort) -> Gap:
 def label_of(name: str, sort: Sort) -> str:
     """What people call a value by the name of its argument or column."""
     own = name.replace("_", " ").replace("how many", "number")
+    if own in _LABELS:
+        return _LABELS[own]
     return f"{own.removesuffix(' on')} date" if sort == "day" and not re.search(r"\b(?:date|day|time|month|monday)\b", own) else own
+
+
+def topic_words(label: str) -> list[str]:
+    """The words of a label that name it among others of its sort."""
+    return [word for word in label.lower().split() if word not in _GENERAL and len(word) > 2]
 
 
 def _noun(maker: Maker, tool: Tool, name: str, drawn: Drawn) -> str:
@@ -107,10 +127,10 @@ def _unit(phrase: str, text: str) -> str:
     return found.group(1) if found else ""
 
 
-def _topic_words(maker: Maker, tool: Tool, name: str, drawn: Drawn, unit: str) -> list[str]:
+def _topic_words(maker: Maker, tool: Tool, name: str, drawn: Drawn, said: tuple[str, str]) -> list[str]:
     """What names a fact in a question: the argument's own words; of a row what people call it, of a value what describes it."""
     entities = maker.domain.blueprint.entities
-    found = name.removesuffix("_id").split("_")
+    found, (unit, label) = name.removesuffix("_id").split("_"), said
     if drawn.rows:
         entity = drawn.rows[0].entity
         if sum(entity == other for other in tool.refers.values()) == 1:
@@ -120,6 +140,7 @@ def _topic_words(maker: Maker, tool: Tool, name: str, drawn: Drawn, unit: str) -
         about = str(tool.parameters["properties"][name].get("description", "")).lower()
         found += [word for word in re.findall(r"[a-z]{4,}", about) if word not in nouns]
         found += [unit] if len(unit) > 3 else []
+        found += topic_words(label)
     return list(dict.fromkeys(word for word in found if len(word) > 2 and word not in _STOP))
 
 
@@ -148,6 +169,8 @@ def leave_out(phrase: str, left: Sequence[Gap]) -> str:
     """A job's words with vague ones in place of what is left out."""
     for gap in left:
         phrase = phrase.replace(gap.shown, gap.vague)
+        if gap.vague[-1:] == "s":
+            phrase = phrase.replace(f"{gap.vague}'s", f"{gap.vague}'")
     return phrase
 
 
