@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import IO
 
 LONGEST = 8_000_000
-"""Bytes of a line; a process that writes more without an end is given up."""
+"""Bytes of a line; a process that writes more without an end, or without being asked, is given up."""
 _PIECE = 65_536
 _MOMENT = 0.2
 """Seconds in which a process ends whose input is closed, if it does so by itself."""
@@ -49,12 +49,11 @@ class Lines:
         """The next line after this one was written, by the monotonic clock; `fresh`: what was written before is not an answer."""
         if fresh:
             while self._piece():
-                continue
+                self._refuse_flood()
             self._waiting = b""
         self._write(line + b"\n", deadline)
         while b"\n" not in self._waiting:
-            if len(self._waiting) > LONGEST:
-                raise ConnectionError(f"wrote {LONGEST:,} bytes without the end of a line")
+            self._refuse_flood()
             _wait(self._output, selectors.EVENT_READ, deadline, "gave no answer")
             if self._piece() is None:
                 raise Gone(self._died())
@@ -80,6 +79,11 @@ class Lines:
             return b""
         self._waiting += piece
         return piece or None
+
+    def _refuse_flood(self) -> None:
+        if len(self._waiting) > LONGEST:
+            flood = "that nobody had asked for" if b"\n" in self._waiting else "without the end of a line"
+            raise ConnectionError(f"wrote {LONGEST:,} bytes {flood}")
 
     def _died(self) -> str:
         """How it ended, and the last line of what it said on stderr."""

@@ -6,7 +6,7 @@ import hashlib
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -79,7 +79,7 @@ class Player:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.pack = plan, plan.pack
         self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
-        self.agents: list[Agent] = [maker(self.tasks) for maker in plan.makers]
+        self.agents: list[Agent] = [_made(maker, self.tasks) for maker in plan.makers]
         self._unanswered: Counter[int] = Counter()
         """Number of the agent → episodes that it has lost in a row to what does not answer."""
         worlds = as_worlds(self.pack)
@@ -243,3 +243,10 @@ def _where(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{place}"
+
+
+def _made(maker: Maker, tasks: Mapping[str, Task]) -> Agent:
+    agent = maker(tasks)
+    if lacking := [name for name in ("name", "identity", "begin", "act") if not hasattr(agent, name)]:
+        raise RunError(f"{type(agent).__name__} is no agent: it has no {', '.join(lacking)} (agents/agent.py says what each is)")
+    return agent

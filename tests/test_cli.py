@@ -144,6 +144,53 @@ def test_an_agent_of_ones_own_is_module_and_maker(capsys: pytest.CaptureFixture[
     assert list(data["success"]) == ["frail"]
 
 
+OWN = """
+from agents.agent import ConstantAgent
+
+class Mine:
+    name = identity = "mine"
+
+    def begin(self, opening):
+        self.inner = ConstantAgent("mine", "impossible")
+        self.inner.begin(opening)
+
+    def act(self, observations):
+        return self.inner.act(observations)
+
+class Mute:
+    name = identity = "mute"
+
+    def begin(self, opening):
+        self.opening = opening
+
+def make(tasks): return Mine()
+def nothing(tasks): return None
+def mute(tasks): return Mute()
+def blind(): return Mine()
+thing = 3
+"""
+
+
+def test_a_module_beside_the_caller_is_found_and_its_class_is_a_maker(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installed command looks where it is called from, in its workers too; a class needs no function around it."""
+    (tmp_path / "own_agent.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    for number, (name, workers) in enumerate((("make", "1"), ("Mine", "1"), ("Mine", "2"))):
+        data = reply(capsys, "rollout", small_pack(), "--out", tmp_path / str(number), "--agent", f"own_agent:{name}", "--workers", workers)
+        assert (list(data["success"]), data["trajectories"]) == (["mine"], len(PACK.tasks))
+    for name, words in (
+        ("nothing", "NoneType is no agent: it has no name, identity, begin, act"),
+        ("mute", "Mute is no agent: it has no act"),
+        ("blind", "cannot be called with the tasks"),
+        ("thing", "is not a function or class"),
+        ("other", "has no attribute 'other'"),
+    ):
+        assert words in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / name, "--agent", f"own_agent:{name}", "--workers", "1")
+
+
 def test_validate_tells_a_forged_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """All true at first; after a hand has been at the database, status 1 and the reasons."""
     apsw = pytest.importorskip("apsw")

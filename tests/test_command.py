@@ -176,6 +176,14 @@ def test_what_was_written_before_an_episode_is_not_its_answer(tmp_path: Path) ->
     assert one.ending == two.ending
 
 
+def test_a_process_that_never_stops_writing_is_given_up(tmp_path: Path) -> None:
+    """Between episodes too, where what it wrote is thrown away: neither time nor memory is spent without end."""
+    made = agent(tmp_path / "a.py", "while True: print('{}' * 500, flush=True)")
+    with pytest.raises(ConnectionError, match="that nobody had asked for"):
+        for number in range(3):
+            episode(made, number)
+
+
 def test_long_lines_go_both_ways(tmp_path: Path) -> None:
     """Longer than a pipe holds, while neither side reads."""
     code = HEAD + "for line in sys.stdin: say(calls=[{'name': 'finish', 'arguments': {'outcome': 'done', 'answer': 'x' * 300_000}}])"

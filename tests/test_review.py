@@ -203,7 +203,7 @@ def test_the_statistics_without_a_server(run: Path, capsys: pytest.CaptureFixtur
     assert (lin["place"], lin["verdict"], lin["comment"]) == (7, "accept", "why")
     assert invoke(["review", str(run), "--summary"]) == 0
     assert "Lin and Mo: agreed on 0.0 % of 1" in capsys.readouterr().out
-    for folder, words in ((small_run(), "nobody has reviewed it yet"), (tmp_path, "nobody has reviewed it yet")):
+    for folder, words in ((small_run(), "nobody has reviewed it yet"), (tmp_path, "no run here")):
         assert invoke(["review", str(folder), "--json"]) == 2
         printed = capsys.readouterr()
         assert (printed.out, printed.err.count("\n")) == ("", 1)

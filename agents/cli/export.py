@@ -60,7 +60,8 @@ def pack_of(run: Path, *, trust: bool = False) -> Pack:
     from synthtools.pack import load_pack
 
     if not (run / "run.db").is_file():
-        raise BadInput(f"{run}: no run here (there is no run.db); give the folder that `synthtools run --out` or `rollout --out` wrote")
+        wrote = "`synthtools bench --out`, `rollout --out` or `run --out`"
+        raise BadInput(f"{run}: no run here (there is no run.db); give the folder that {wrote} wrote")
     folder = run / "pack"
     if not folder.is_dir():
         raise BadInput(f"{folder}: the run's pack is gone, and without it there is nothing to say what agents were asked")

@@ -6,13 +6,17 @@ import importlib
 import os
 import shlex
 import shutil
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from inspect import Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.agent import SCRIPTED, Maker, scripted
+from agents.agent import SCRIPTED, Agent, Maker, scripted
 from agents.budget import Budget
 from agents.chat import PROMPT, Endpoint, Sampling, chat
 from agents.cli.output import BadInput, refuse_without
@@ -22,6 +26,7 @@ from agents.model_user import PROMPT as USER_PROMPT
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
+from synthtools.task import Task
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -173,7 +178,7 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
     if ":" in spec:
         return _own(*spec.split(":", 1))
     commands = f"{CMD}COMMAND, {MCP}COMMAND"
-    kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker"
+    kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker (a class or function)"
     raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
 
 
@@ -250,11 +255,32 @@ def _first(error: ErrorDetails, kind: type[BaseModel]) -> str:
 
 
 def _own(module: str, name: str) -> Maker:
+    here = str(Path.cwd())
+    if not {here, ""} & set(sys.path):  # an installed command does not look where it is called from; workers take the path over
+        sys.path.append(here)
     try:
         maker = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise BadInput(f"--agent {module}:{name}: {error}") from None
     if not callable(maker):
-        raise BadInput(f"--agent {module}:{name}: is not a function that makes an agent")
+        raise BadInput(f"--agent {module}:{name}: is not a function or class that makes an agent")
+    makes = signature(maker)
+    if isinstance(maker, type) and _takes(makes):
+        return partial(_instance, maker)
+    if not _takes(makes, {}):
+        raise BadInput(f"--agent {module}:{name}: cannot be called with the tasks; give a class that needs nothing, or `def {name}(tasks)`")
     made: Maker = maker
     return made
+
+
+def _takes(makes: Signature, *given: object) -> bool:
+    try:
+        makes.bind(*given)
+    except TypeError:
+        return False
+    return True
+
+
+def _instance(kind: Callable[[], Agent], tasks: Mapping[str, Task]) -> Agent:
+    """An agent of a class that is given nothing."""
+    return kind()

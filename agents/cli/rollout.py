@@ -36,7 +36,8 @@ Agents = Annotated[
     list[str] | None,
     typer.Option(
         "--agent",
-        help="solution, random, finish, refuse, impossible, echo, rule; settings (.yaml), a model's folder, cmd:COMMAND, module:maker. Repeat it.",
+        help="solution, random, finish, refuse, impossible, echo, rule; settings (.yaml); a model's folder; "
+        "cmd:COMMAND, mcp:COMMAND; module:maker or module:Class. Repeat it.",
     ),
 ]
 UserFile = Annotated[

@@ -17,7 +17,7 @@ from agents.report.sample import spread
 from agents.report.sources import How, Telling, grade_all
 from agents.review.agreement import statistics
 from agents.review.store import NAME, Decision, Reviews
-from agents.run import RunError
+from agents.run import RunError, Stored
 
 SAMPLE = 50
 """Episodes, where nobody says how many."""
@@ -89,6 +89,7 @@ class Desk:
 def stored_summary(folder: Path) -> dict[str, Any]:
     """The statistics of a run's decisions, with each decision; nothing is graded. Raises RunError where there are none."""
     if not (folder / NAME).is_file():
+        Stored(folder).close()  # which says so where there is no run either
         raise RunError(f"{folder}: nobody has reviewed it yet (there is no {NAME}); begin with `synthtools review {folder}`")
     with Reviews(folder) as reviews:
         entries, decisions = reviews.entries(), reviews.decisions()
