@@ -194,8 +194,7 @@ class Stored:
     def __init__(self, folder: Path) -> None:
         path = folder / "run.db"
         if not path.is_file():
-            wrote = "`synthtools bench --out`, `rollout --out` or `run --out`"
-            raise RunError(f"{folder}: no run here (there is no run.db); give the folder that {wrote} wrote")
+            raise RunError(f"{folder}: no run here (there is no run.db); give the --out of `synthtools bench`, `rollout` or `run`")
         self.folder = folder
         try:
             self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)

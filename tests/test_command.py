@@ -17,6 +17,7 @@ from agents.agent import Closable, OutOfBudget
 from agents.budget import Budget, Spender
 from agents.command import CommandAgent, command_agent
 from agents.episode import play
+from agents.lines import Lines
 from agents.player import GIVE_UP
 from agents.rollout import Plan, rollout
 from agents.run import Stored
@@ -178,10 +179,10 @@ def test_what_was_written_before_an_episode_is_not_its_answer(tmp_path: Path) ->
 
 def test_a_process_that_never_stops_writing_is_given_up(tmp_path: Path) -> None:
     """Between episodes too, where what it wrote is thrown away: neither time nor memory is spent without end."""
-    made = agent(tmp_path / "a.py", "while True: print('{}' * 500, flush=True)")
+    lines = Lines([sys.executable, "-c", "while True: print('x' * 500)"])
     with pytest.raises(ConnectionError, match="that nobody had asked for"):
-        for number in range(3):
-            episode(made, number)
+        lines.ask(b"{}", time.monotonic() + 60, fresh=True)
+    lines.close()
 
 
 def test_long_lines_go_both_ways(tmp_path: Path) -> None:
