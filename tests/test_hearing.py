@@ -23,7 +23,8 @@ AFTER_FACTS = (
 )
 ELSEWHERE = (
     "May I ask your name?|Could you confirm your email address?|Can you confirm which order you mean?|Could you please tell me the order number?|"
-    "Are you still there?|Is the weather nice today?|Should I use the old or the new address?|May I have your phone number?|Can you hold on a second?|"
+    "Are you still there?|Is the weather nice today?|Should I use the old or the new address?|May I have your phone number?|"
+    "Can you hold on a second?|"
     "Thank you for confirming.|I will proceed to look up the order.|Shall I look up the order first?|I cannot proceed without the order number.|"
     "Is your name Jonas?|Done! Anything else?|Do you want anything else?|Can you describe the order?"
 ).split("|")
