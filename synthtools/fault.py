@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+import orjson
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, with_config
 
 SERVICE = """\
 Service notes:
@@ -25,6 +26,14 @@ DOWN_AFTER = 3
 _STRICT = ConfigDict(extra="forbid", strict=True)
 Nth = Annotated[int, Field(ge=1)]
 """Which call is struck, from 1: of the fault's tool, or, where that is empty, of all tools together."""
+
+
+def _object_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema, where it is one of named arguments."""
+    named = schema.get("properties")
+    if schema.get("type") != "object" or not isinstance(named, dict) or not all(isinstance(each, dict) for each in named.values()):
+        raise ValueError("not the schema of an object with properties")
+    return schema
 
 
 @with_config(_STRICT)
@@ -121,9 +130,9 @@ class TerseDocs:
 class ExtraTool:
     """A tool of another trade, as it is shown."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     description: str
-    parameters: Mapping[str, Any]
+    parameters: Annotated[Mapping[str, Any], AfterValidator(_object_schema)]
 
 
 @with_config(_STRICT)
@@ -167,4 +176,4 @@ def faults_to_json(faults: Sequence[Fault]) -> list[dict[str, Any]]:
 
 def faults_from_json(records: Sequence[Mapping[str, Any]]) -> tuple[Fault, ...]:
     """A schedule from plain data. Raises ValueError for anything else."""
-    return _reader().validate_python(tuple(records), strict=False) if records else ()
+    return _reader().validate_json(orjson.dumps(list(records))) if records else ()

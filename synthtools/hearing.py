@@ -12,7 +12,8 @@ Sort = Literal["row", "day", "number", "money", "phone", "email", "name", "text"
 SORTS: Mapping[str, str] = {
     "row": r"which (?:one|ones|of)\b|\bwhich\s*\?|\bwhat one\b",
     "day": r"\b(?:when|dates?|days?|times?|until|how long)\b",
-    "number": r"\b(?:how many|how much|how long|how big|(?<![a-z] )numbers?(?! of)|(?:what|which|the|a|as|for|exact) numbers?(?! of)|figures?|counts?|quantity|amount)\b",
+    "number": r"\b(?:how many|how much|how long|how big|"
+    r"(?<![a-z] )numbers?(?! of)|(?:what|which|the|a|as|for|exact) numbers?(?! of)|figures?|counts?|quantity|amount)\b",
     "money": r"\b(?:how much|amounts?|prices?|sums?|costs?|figures?)\b",
     "phone": r"\b(?:phone|telephone|mobile|(?:what|which|the|a|your|their|his|her|new|contact|other) number(?! of))\b",
     "email": r"\b(?:e-?mails?|mail|address)\b",
@@ -23,11 +24,14 @@ SORTS: Mapping[str, str] = {
 
 _ASKS = re.compile(
     r"\b(?:please|tell|need|needs|needed|give|provide|let me know|specify|share|state|send|confirm|clarify|missing|lack|require|required|"
-    r"which|what|when|who|whose|how|could you|can you|would you|once i (?:have|know)|(?:haven't|have not|didn't|did not) (?:\w+ )?(?:told|tell|said|say|given?))\b",
+    r"which|what|when|who|whose|how|could you|can you|would you|once i (?:have|know)|"
+    r"(?:haven't|have not|didn't|did not) (?:\w+ )?(?:told|tell|said|say|given?))\b",
     re.IGNORECASE,
 )
 _PATIENCE = re.compile(
-    r"\b(?:one|a|just a) (?:moment|second|minute)\b|\b(?:wait|hold on|bear with|while i|let me (?:just )?(?:check|look|find|see|search))\b", re.IGNORECASE
+    r"\b(?:one|a|just a) (?:moment|second|minute)\b|"
+    r"\b(?:wait|hold on|bear with|while i|let me (?:just )?(?:check|look|find|see|search))\b",
+    re.IGNORECASE,
 )
 """What asks for nothing but time, in a sentence without a question mark."""
 _VERB = r"(?:is|are|was|were|be|do|does|did|has|have|had|should|shall|would|will|can|could|may|must|it|you|i|we|they|to)"
@@ -48,7 +52,9 @@ _FINE = re.compile(
     r"\b(?:okay|ok|all right|alright|right|correct|fine|sound good|look good|what you want|objections?|does (?:that|this|it) sound)\b", re.IGNORECASE
 )
 """What asks for a yes to something said before."""
-_WAITS = re.compile(r"\?|\b(?:please|let me know|say|reply|type|answer|need|needs|require|wait\w*|await\w*|once you|if you|before i|until you)\b", re.IGNORECASE)
+_WAITS = re.compile(
+    r"\?|\b(?:please|let me know|say|reply|type|answer|need|needs|require|wait\w*|await\w*|once you|if you|before i|until you)\b", re.IGNORECASE
+)
 _THANKS = re.compile(r"\bthank(?:s| you)\b", re.IGNORECASE)
 _MORE = re.compile(
     r"\b(?:any ?thing|something|what) (?:else|more|further)\b|\bhelp\b|\b(?:is|was) (?:that|this) (?:all(?! right)|everything)\b", re.IGNORECASE
@@ -73,9 +79,10 @@ _CLOSES = re.compile(
 )
 _NAMES = re.compile(r"[^\W_]{4,}|[^\W_]*\d[^\W_]*")
 _EVERYDAY = frozenset(
-    "about again ahead also anything been before being busy call cheers colleague confirm could dear does doing done else favour from going good great "
-    "have hello here into just kind know like many need next once only onto over please quick ready really regards right shall should some sorry sure "
-    "team than thank thanks that them then there they thing things this today want what when which will with would your yours".split()
+    "about again ahead also anything been before being busy call cheers colleague confirm could dear does doing done else favour from going good "
+    "great have hello here into just kind know like many need next once only onto over please quick ready really regards right "
+    "shall should some sorry sure team than thank thanks that them "
+    "then there they thing things this today want what when which will with would your yours".split()
 )
 """Words of four letters and more that tell no request from another."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")

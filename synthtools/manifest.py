@@ -13,6 +13,7 @@ from synthtools.surface import Surface
 FORMAT = 1
 Split = Literal["train", "validation", "test"]
 Count = Annotated[int, Field(ge=0)]
+Said = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
 
 
@@ -126,9 +127,9 @@ class FactLine(_Strict):
     """Something that only the user knows."""
 
     slot: str
-    label: str
+    label: Said
     topic: TopicLine
-    said: str
+    said: Said
     given: Literal["at_once", "when_pressed", "corrected"]
     wrong: str
 
@@ -137,7 +138,7 @@ class DecisionLine(_Strict):
     """What the user says when asked whether to go ahead."""
 
     go: bool
-    said: str
+    said: Said
     words: list[str] = []
 
 

@@ -18,6 +18,7 @@ from synthtools.compile import compiled
 from synthtools.domain import Domain
 from synthtools.fault import StaleRead
 from synthtools.manifest import FORMAT, DomainLine, Manifest, TaskLine, fault_of
+from synthtools.misfit import misfit
 from synthtools.replacing import replacing
 from synthtools.setup import SetupError, vet_setup
 from synthtools.surface import Surface
@@ -176,7 +177,7 @@ def _fault(task: Task, domains: Mapping[str, Domain]) -> str:
             vet_setup(domain, sql)
     except SetupError as error:
         return str(error)
-    return ""
+    return misfit(task, domain)
 
 
 def _digest(lines: bytes, described: Mapping[str, Any]) -> str:

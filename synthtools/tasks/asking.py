@@ -27,7 +27,11 @@ _CONFIRM = (
 _AT_A_NO = "At a no, change nothing and finish with not_allowed about ask_first."
 _INSTEAD = ("Just tell me the {n} number then.", "What I want is the {n} number, for later.", "But give me the number of the {n}, please.")
 _SHALL = ("Before I do this: shall I {c}?", "I am about to {c}. May I go ahead?", "You want me to {c}. Shall I go ahead?")
-_SHALL_I = ('Your request is this: "{c}" Shall I go ahead with it?', 'I am ready to do what you asked: "{c}" May I go ahead?', 'You told me: "{c}" Do you want me to do that now?')
+_SHALL_I = (
+    'Your request is this: "{c}" Shall I go ahead with it?',
+    'I am ready to do what you asked: "{c}" May I go ahead?',
+    'You told me: "{c}" Do you want me to do that now?',
+)
 _WHO = (
     "Before anything is changed, make sure whom you are talking to: ask for the full name and the {c} of the {n} whom it concerns, and look up both.",
     "Callers are identified first. Ask for the {n}'s full name and {c}, and compare both with what is on file.",

@@ -44,15 +44,19 @@ _LABELS: Mapping[str, str] = {
     **{"dated": "date", "delivered on": "delivery date", "draught cm": "draught in cm", "email": "email address", "ends": "end date"},
     **{"first": "first day", "happened on": "date when it happened", "insured until": "insurance expiry date", "issued on": "date of issue"},
     **{"joined": "joining date", "kg": "weight in kg", "kwh": "meter reading in kWh", "leaves": "leaving date", "leaves on": "leaving date"},
-    **{"length cm": "length in cm", "member until": "end date of the membership", "monday": "Monday", "percent": "percentage", "phone": "phone number"},
-    **{"planned for": "planned date", "since": "starting date", "starts": "starting date", "starts on": "starting date", "started at": "starting time"},
+    **{"length cm": "length in cm", "member until": "end date of the membership", "monday": "Monday", "percent": "percentage"},
+    **{"phone": "phone number"},
+    **{"planned for": "planned date", "since": "starting date", "starts": "starting date", "starts on": "starting date"},
+    **{"started at": "starting time"},
     **{"term ends": "end date of the term", "until": "end date", "valid until": "expiry date", "wanted by": "date by which it is wanted"},
     **{"warranty until": "warranty expiry date"},
 }
 """What people call a value whose name is no noun, or half of one."""
 _GENERAL = frozenset("address date day end number time what which when month".split())
 """Words of labels that name no fact of its sort rather than another."""
-_STOP = frozenset("how many the and for from with that this what which when only last first into onto over than more most other such must will".split())
+_STOP = frozenset(
+    "how many the and for from with that this what which when only last first into onto over than more most other such must will".split()
+)
 _GIVEN: tuple[Given, ...] = ("at_once", "at_once", "at_once", "when_pressed", "corrected")
 
 
