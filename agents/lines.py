@@ -48,12 +48,15 @@ class Lines:
     def ask(self, line: bytes, deadline: float, *, fresh: bool = False) -> bytes:
         """The next line after this one was written, by the monotonic clock; `fresh`: what was written before is not an answer."""
         if fresh:
-            while self._piece():
-                self._refuse_flood()
-            self._waiting = b""
+            self._waiting, thrown = b"", 0
+            while piece := self._piece():
+                self._waiting, thrown = b"", thrown + len(piece)
+                if thrown > LONGEST:
+                    raise ConnectionError(f"wrote {LONGEST:,} bytes that nobody had asked for")
         self._write(line + b"\n", deadline)
         while b"\n" not in self._waiting:
-            self._refuse_flood()
+            if len(self._waiting) > LONGEST:
+                raise ConnectionError(f"wrote {LONGEST:,} bytes without the end of a line")
             _wait(self._output, selectors.EVENT_READ, deadline, "gave no answer")
             if self._piece() is None:
                 raise Gone(self._died())
@@ -79,11 +82,6 @@ class Lines:
             return b""
         self._waiting += piece
         return piece or None
-
-    def _refuse_flood(self) -> None:
-        if len(self._waiting) > LONGEST:
-            flood = "that nobody had asked for" if b"\n" in self._waiting else "without the end of a line"
-            raise ConnectionError(f"wrote {LONGEST:,} bytes {flood}")
 
     def _died(self) -> str:
         """How it ended, and the last line of what it said on stderr."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -177,9 +178,11 @@ def test_what_was_written_before_an_episode_is_not_its_answer(tmp_path: Path) ->
     assert one.ending == two.ending
 
 
-def test_a_process_that_never_stops_writing_is_given_up(tmp_path: Path) -> None:
-    """Between episodes too, where what it wrote is thrown away: neither time nor memory is spent without end."""
-    lines = Lines([sys.executable, "-c", "while True: print('x' * 500)"])
+def test_a_process_that_never_stops_writing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is thrown away between episodes has a bound, so that neither time nor memory is spent without end."""
+    monkeypatch.setattr("agents.lines.LONGEST", 1_000)
+    lines = Lines([sys.executable, "-S", "-c", "import os, sys; os.write(1, b'{}' * 1_500); sys.stdin.read()"])
+    select.select([lines._output], [], [], 60)
     with pytest.raises(ConnectionError, match="that nobody had asked for"):
         lines.ask(b"{}", time.monotonic() + 60, fresh=True)
     lines.close()

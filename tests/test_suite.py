@@ -19,7 +19,7 @@ name: own
 version: 3
 about: A few tasks of two trades.
 canary: a text that stands nowhere else
-pool: {seed: 5, tasks_per_domain: 45}
+pool: {seed: 5, tasks_per_domain: 70}
 order: balanced
 choose:
   - {kind: single, count: 4}
