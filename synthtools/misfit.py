@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from synthtools.domain import Domain
 from synthtools.fault import ChangedSchema, ExtraTools, Fault, Injected, MisleadingDocs
@@ -16,19 +17,30 @@ from synthtools.wait import WAIT
 
 def misfit(task: Task, domain: Domain) -> str:
     """The first thing that does not fit, in one line; empty where all does."""
-    if not (task.rules or task.faults):
+    if task.user is None and not (task.rules or task.faults):
         return ""
-    found = next((fault for rule in task.rules if (fault := _of_rule(rule, task.user))), "") or next(_of_faults(task.faults, domain), "")
+    found = next(chain(_of_rules(task.rules, task.user), _of_user(task.user, domain), _of_faults(task.faults, domain)), "")
     return f"the task {task.id} {found}" if found else ""
 
 
-def _of_rule(rule: Rule, user: User | None) -> str:
-    if user is None:
-        return f"has the rule {rule.name} and no user to ask"
-    if rule.kind == "ask_first" and user.decision is None:
-        return f"has the rule {rule.name} and a user who decides nothing"
-    unknown = sorted(set(rule.slots) - {fact.slot for fact in user.facts})
-    return f"has a rule about {unknown[0]!r}, which its user does not know" if unknown else ""
+def _of_rules(rules: tuple[Rule, ...], user: User | None) -> Iterator[str]:
+    for rule in rules:
+        if user is None:
+            yield f"has the rule {rule.name} and no user to ask"
+            continue
+        if rule.kind == "ask_first" and user.decision is None:
+            yield f"has the rule {rule.name} and a user who decides nothing"
+        acts = rule.kind == "customer_acts"
+        known = {deed.tool for deed in user.deeds} if acts else {fact.slot for fact in user.facts}
+        for slot in sorted(set(rule.slots) - known):
+            yield f"has a rule about {slot!r}, which its user does not {'do' if acts else 'know'}"
+
+
+def _of_user(user: User | None, domain: Domain) -> Iterator[str]:
+    keys = {tool.key for tool in domain.tools.values()}
+    for deed in user.deeds if user else ():
+        if deed.tool not in keys:
+            yield f"has a user with a tool {deed.tool!r}, which {domain.name} has not"
 
 
 def _of_faults(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:

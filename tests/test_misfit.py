@@ -12,15 +12,17 @@ import pytest
 from pydantic import ValidationError
 
 from playing import some_tasks
+from synthtools.bidding import Doing
 from synthtools.codec import task_to_json
 from synthtools.fault import faults_from_json
+from synthtools.generate import Factory
 from synthtools.load import load_domain
 from synthtools.manifest import TaskLine
 from synthtools.misfit import misfit
 from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.rule import Rule
-from synthtools.task import Task
-from synthtools.user import Decision, User
+from synthtools.task import KINDS, Task
+from synthtools.user import Decision, Deed, User
 
 DOMAIN = "marina_berths"
 EXTRA = {"description": "d", "parameters": {"type": "object", "properties": {}}}
@@ -65,6 +67,24 @@ def test_rules_that_nobody_can_keep_are_told(kind: Any, user: User | None) -> No
     """Without anybody to ask, or with a user who has nothing to say."""
     rule = Rule(kind, "Ask.", ("name",) if kind == "identity_first" else ())
     assert kind in (found := misfit(replace(task(), user=user, rules=(rule,)), load_domain(DOMAIN))) or "'name'" in found
+
+
+def test_deeds_that_nobody_can_do_are_told() -> None:
+    """A user's tool that the domain has not, and a rule that leaves to the user what they have no tool for."""
+    domain = load_domain(DOMAIN)
+    deed = Deed("nope", {}, Doing(("do",), (), ()), "do it")
+    assert "'nope'" in misfit(replace(task(), user=User("plain", 1, "Do it.", deeds=(deed,))), domain)
+    rule = Rule("customer_acts", "Only they can.", ("check_out",))
+    assert "'check_out'" in misfit(replace(task(), user=User("plain", 1, "Do it."), rules=(rule,)), domain)
+
+
+@pytest.mark.parametrize("name", [DOMAIN, "coach_tours", "online_store"])
+def test_what_is_generated_fits(name: str) -> None:
+    """Tasks of every kind, users and faults among them, are read back."""
+    factory = Factory(load_domain(name), 3)
+    made = [one for kind in KINDS for one in factory.tasks(kind, 2)]
+    assert {"dual_control", "recovery", "confirmation"} <= {one.kind for one in made}
+    assert [found for one in made if (found := misfit(one, factory.domain))] == []
 
 
 @pytest.mark.parametrize("nth", [True, 1.0, "1", 0, -1, 2**70])
