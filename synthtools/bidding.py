@@ -89,7 +89,7 @@ def _clause_bids(clause: str, sentence: str, text: str, doing: Doing) -> bool:
     return verb in _DO and bool(_IT & set(rest[:3])) and _told_of(text, doing)
 
 
-def _after(words: Sequence[str]) -> Sequence[str]:
+def _after(words: list[str]) -> list[str]:
     """The words from the first that is not merely on the way to the verb."""
     start = next((number for number, word in enumerate(words) if word not in _BETWEEN), len(words))
     return words[start:]
