@@ -55,6 +55,8 @@ class Bridge:
     asked: SimpleQueue[ToolCall] = field(default_factory=SimpleQueue)
     told: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
     over: bool = False
+    called: bool = False
+    """Whether anything was ever asked for."""
     _one: Lock = field(default_factory=Lock)
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Answer:
@@ -62,6 +64,7 @@ class Bridge:
         with self._one:
             if self.over:
                 raise NoEpisode("There is no such episode any more: it is over.")
+            self.called = True
             self.asked.put(ToolCall(name, dict(arguments)))
             return self.told.get()
 
@@ -192,6 +195,8 @@ class McpAgent:
             except Empty:
                 if ended:
                     text = program.answer()
+                    if not (text or bridge.called):
+                        raise ConnectionError("left without a call or an answer")
                     return Turn((finish_call(text),), text, spoken=True)
                 if time.monotonic() > deadline:
                     raise ConnectionError("made no call in time") from None

@@ -111,6 +111,7 @@ def test_a_program_that_leaves_has_answered_with_what_it_printed(client: Callabl
         ("sys.exit('no model here')", 120.0, "ended with code 1: no model here"),
         ("call('nothing', {}); os.kill(os.getpid(), 9)", 120.0, "ended with code -9"),
         ("import time; time.sleep(600)", 1.0, "made no call in time"),
+        ("", 120.0, "left without a call or an answer"),
     ],
 )
 def test_a_program_that_fails_or_is_silent_gave_no_answer(code: str, seconds: float, words: str, client: Callable[..., McpAgent]) -> None:
@@ -130,6 +131,7 @@ if os.path.exists(old):
     print(ask("tools/call", name="finish", arguments={{"outcome": "done"}})["error"]["message"])
 else:
     open(old, "w").write(here)
+    print("None yet.")
 """)
     assert one_episode(agent, SCRIPTS[0].task).ending is not None
     assert one_episode(agent, SCRIPTS[0].task).steps[0].text == "There is no such episode any more: it is over."
