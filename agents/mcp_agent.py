@@ -196,7 +196,7 @@ class McpAgent:
                 if ended:
                     text = program.answer()
                     if not (text or bridge.called):
-                        raise ConnectionError("left without a call or an answer")
+                        raise ConnectionError("left without a call or an answer") from None
                     return Turn((finish_call(text),), text, spoken=True)
                 if time.monotonic() > deadline:
                     raise ConnectionError("made no call in time") from None
