@@ -183,9 +183,15 @@ def broke_policy() -> tuple[Cause, str]:
 
 def never_called() -> tuple[Cause, str]:
     """Another change in place of the one that is needed."""
-    task = first("single")
-    others = (other for other in tasks("single", "several") if other.domain == task.domain and other.start.world == task.start.world)
-    step = next(o.solution[n] for o in others for n in writes(o) if o.solution[n].name != task.solution[0].name and not _refers(o.solution[n]))
+    task, step = next(
+        (task, other.solution[n])
+        for task in tasks("single")
+        for other in tasks("single", "several")
+        for n in writes(other)
+        if (other.domain, other.start.world) == (task.domain, task.start.world)
+        and other.solution[n].name != task.solution[0].name
+        and not _refers(other.solution[n])
+    )
     plan = (Act(-1, step), call("finish", outcome="done"))
     return caused(task, plan), rf"^{task.solution[0].name}\(.* was needed; it called {step.name}"
 

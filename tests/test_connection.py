@@ -16,11 +16,11 @@ COUNT = f"{SERIES} SELECT COUNT(*) FROM c"
 
 
 def test_only_one_module_opens_databases() -> None:
-    """Apart from a run's own file, and databases that a person's toolkit keeps as its state."""
+    """Apart from the files of a run and of its reviews, and databases that a person's toolkit keeps as its state."""
     opening = re.compile(r"apsw\.Connection\(|\bConnection\(\":memory:")
     modules = [path for package in ("synthtools", "envs", "agents") for path in (ROOT / package).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in modules if opening.search(path.read_text(encoding="utf-8"))}
-    assert found == {"synthtools/connection.py", "synthtools/toolkit/sqlite.py", "agents/run.py"}
+    assert found == {"synthtools/connection.py", "synthtools/toolkit/sqlite.py", "agents/run.py", "agents/review/store.py"}
 
 
 @pytest.mark.parametrize(

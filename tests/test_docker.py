@@ -17,6 +17,7 @@ from synthtools.backend import LocalBackend, Snapshot
 from synthtools.backends import open_backend
 from synthtools.catalog import catalog
 from synthtools.load import load_domain
+from synthtools.playback import play
 from synthtools.sample import CallSampler
 from synthtools.sandbox import DockerBackend, SandboxError, together
 from synthtools.sandbox.container import Transport
@@ -65,19 +66,12 @@ def test_the_same_calls_give_the_same_everywhere(name: str) -> None:
 
 
 def follow(local: LocalBackend, docker: DockerBackend, stream: TaskStream, index: int) -> int:
-    """Carry a solution out in both; how many calls it took."""
+    """Carry a solution out in both, users and faults included; how many calls it took."""
     task = stream[index]
-    local.reset(task.start)
-    docker.reset(task.start)
-    results: list[object] = []
-    for step in task.solution[:-1]:
-        call = resolve(step, results)
-        result = local.call(call)
-        assert docker.call(call) == result
-        results.append(json.loads(result.content))
-    assert docker.changes() == local.changes()
+    ours, theirs = (play(task, task.solution, stream.domain, backend) for backend in (local, docker))
+    assert theirs == ours
     assert docker.snapshot() == local.snapshot()
-    return len(results)
+    return len(ours.calls)
 
 
 def test_hostile_arguments_are_answered_alike() -> None:

@@ -112,7 +112,7 @@ def test_speech_and_faults_are_told_apart(browser: Any, tmp_path: Path) -> None:
     env.close()
     assert evidence is not None
     asked = Step(0, ToolCall("respond", {"text": "Which boat, please?"}), ToolResult('{"reply":"The <Petrel>."}'))
-    failed = Step(1, ToolCall("get_boat", {"id": "B-1"}), ToolResult('{"error":"unavailable"}', "refused", "unavailable"))
+    failed = Step(1, ToolCall("get_boat", {"id": "B-1"}), ToolResult('{"error":"unavailable"}', "unavailable", "unavailable"))
     story = tell(replace(trajectory, steps=(asked, failed)), evidence, [(), ()])
     figures = make_report([run], 1)
     data = json.loads(re.findall(r'id="data">(.*?)</script>', figures.page.decode(), re.DOTALL)[0])
