@@ -158,7 +158,7 @@ def main() -> None:
         print(orjson.dumps({**beside, **figures}).decode())
         return
     result = {**measured("mcp"), **measured("openenv"), "episodes_at_once": MANY, "machine": machine()}
-    emit("adapters", result, as_json=options.json, record=options.record)
+    emit("servers", result, as_json=options.json, record=options.record)
 
 
 if __name__ == "__main__":
