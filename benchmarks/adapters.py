@@ -148,7 +148,7 @@ def main() -> None:
     """Measure, print, and record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--record", action="store_true", help="write benchmarks/results/adapters.json")
+    parser.add_argument("--record", action="store_true", help="write benchmarks/results/servers.json")
     parser.add_argument("--adapter", choices=("mcp", "openenv"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.adapter:
