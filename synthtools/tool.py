@@ -110,6 +110,10 @@ class Program:
     """(style, parameter) of a paged list; empty when not paged."""
 
 
+NO_PROGRAM = Program((), (), "", None, (), {})
+"""Of a tool that is carried out otherwise than by SQL."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a tool comes from: `hand`, or the compiled kind and what it is about."""

@@ -13,7 +13,7 @@ from synthtools.arguments import ArgumentParser
 from synthtools.bidding import Doing, bidden
 from synthtools.hearing import Topic, closes, confirms, goes_ahead, questions, topics_in
 from synthtools.seed import generator
-from synthtools.tool import Origin, Program, Tool
+from synthtools.tool import NO_PROGRAM, Origin, Tool
 from synthtools.voices import VOICES
 
 RESPOND = Tool(
@@ -27,7 +27,7 @@ RESPOND = Tool(
         "additionalProperties": False,
     },
     errors={},
-    program=Program((), (), "", None, (), {}),
+    program=NO_PROGRAM,
     origin=Origin("hand"),
 )
 """The tool that an agent has where there is a user."""

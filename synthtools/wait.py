@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthtools.arguments import ArgumentParser
-from synthtools.tool import Origin, Program, Tool
+from synthtools.tool import NO_PROGRAM, Origin, Tool
 
 WAIT = Tool(
     name="wait",
@@ -19,7 +19,7 @@ WAIT = Tool(
         "additionalProperties": False,
     },
     errors={},
-    program=Program((), (), "", None, (), {}),
+    program=NO_PROGRAM,
     origin=Origin("hand"),
 )
 """The tool that an agent has where things go wrong on purpose."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import orjson
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.agent import Opening, Turn, scripted
+from agents.agent import scripted
 from agents.bench.causes import cause_of
 from agents.bench.evidence import Examiner
 from agents.cli.tasks import print_task
@@ -21,7 +21,7 @@ from agents.model_user import audit, portrait
 from agents.trajectory import Trajectory
 from agents.validate import validate
 from envs import ToolEnv, worlds_of
-from playing import DOMAINS, coming_calls, solve
+from playing import DOMAINS, Fixed, coming_calls, solve
 from synthtools.bidding import Doing, bidden
 from synthtools.codec import task_from_json, task_to_json
 from synthtools.fault import Unavailable
@@ -305,25 +305,6 @@ def test_the_world_stands_still_while_nothing_is_asked_for(texts: list[str]) -> 
 
 
 _STANDING = env_of(pair_of("marina_berths")[0])
-
-
-@dataclass(slots=True)
-class Fixed:
-    """Makes these calls, whatever comes of them."""
-
-    calls: list[ToolCall]
-    name: str = "fixed"
-    identity: str = "fixed"
-    done: int = 0
-
-    def begin(self, opening: Opening) -> None:
-        """From the first one on."""
-        self.done = 0
-
-    def act(self, observations: list[str]) -> Turn:
-        """The next one."""
-        self.done += 1
-        return Turn((self.calls[self.done - 1],))
 
 
 def cause(task: Task, calls: list[ToolCall]) -> str:

@@ -20,7 +20,7 @@ from agents.episode import play
 from agents.teacher import SolutionAgent
 from agents.validate import validate
 from envs import ToolEnv, worlds_of
-from playing import DOMAINS, coming_calls, solve
+from playing import DOMAINS, Fixed, coming_calls, solve
 from synthtools.codec import task_from_json, task_to_json
 from synthtools.generate import SHARES, Factory, quotas
 from synthtools.goal import Judgement
@@ -342,25 +342,6 @@ def test_text_alone_is_said_to_the_user() -> None:
         roles = [message["role"] for message in agent.talk.messages if "tool_calls" not in message]
         assert roles[:2] == ["system", "user"]
         assert ("assistant", "user") in list(zip(roles[2:], roles[3:], strict=False))
-
-
-@dataclass(slots=True)
-class Fixed:
-    """Makes these calls, whatever comes of them."""
-
-    calls: list[ToolCall]
-    name: str = "fixed"
-    identity: str = "fixed"
-    done: int = 0
-
-    def begin(self, opening: Opening) -> None:
-        """From the first one on."""
-        self.done = 0
-
-    def act(self, observations: list[str]) -> Turn:
-        """The next one."""
-        self.done += 1
-        return Turn((self.calls[self.done - 1],))
 
 
 @pytest.mark.parametrize("kind", ["confirmation", "identity"])

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from synthtools.blueprint import Blueprint
 from synthtools.domain import Column, Domain, Policy, Table, ToolkitCode
 from synthtools.surface import Surface
-from synthtools.tool import Origin, Program, Tool
+from synthtools.tool import NO_PROGRAM, Origin, Tool
 from synthtools.toolkit.digest import files_digest
 from synthtools.toolkit.fault import ToolkitError, one_line
 
@@ -224,8 +224,7 @@ def _tool(tool: ToolDescription, tables: list[TableDescription]) -> Tool:
     parameters = tool.parameters.model_dump(mode="json", exclude_unset=True)
     writes = frozenset() if tool.read_only else frozenset({f"toolkit.{tool.name}"})
     refers = {name: table for name in parameters["properties"] if (table := referred(name, tables))}
-    program = Program((), (), "", None, (), {})
-    return Tool(tool.name, tool.name, tool.description, parameters, dict(tool.errors), program, Origin("hand"), writes=writes, refers=refers)
+    return Tool(tool.name, tool.name, tool.description, parameters, dict(tool.errors), NO_PROGRAM, Origin("hand"), writes=writes, refers=refers)
 
 
 def referred(parameter: str, tables: list[TableDescription]) -> str:
