@@ -45,6 +45,8 @@ FULL = ("full-0", "full-1", "full-2")
 """The recipe `full`, by seed."""
 BATCHED, ALONE, ROUNDS = 48, 6, 3
 """Episodes at once, episodes that are played one at a time, and how often each."""
+KINDS = ("single", "chain", "several", "question", "conditional", "forbidden", "missing_tool")
+"""Kinds of tasks that students are measured on, as recipes take them: those without a user who answers, and without faults."""
 POOL = 600
 """Proven tasks of each domain that trajectories are drawn from."""
 
@@ -94,7 +96,7 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
     card = orjson.loads((out / name / "student.json").read_bytes())
     against = () if name in (*CURVE[:-1], *ABLATIONS) else ("--before", BASE)
     table = synthtools(
-        *("evaluate", "--model", out / name, *against, "--pack", test),
+        *("evaluate", "--model", out / name, *against, "--pack", test, "--kinds", ",".join(KINDS)),
         *("--batch", str(BATCHED), "--tasks", str(tasks), "--out", out / f"measured-{tasks}"),
     )
     after = table["agents"][str(out / name)]
@@ -109,6 +111,7 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
         "loss": made["loss"],
         "training_seconds": seconds,
         "tasks": table["tasks"],
+        "kinds_of_tasks": KINDS,
         "tools_shown": table["tools"],
         **({"before": table["before"]} if against else {}),
         "after": after,
@@ -121,7 +124,7 @@ def rollouts(out: Path) -> dict[str, Any]:
     """Episodes a minute of the trained student over the test fields, batched and one at a time in turn."""
     _, test, _ = prepared(out)
     pack = load_pack(test)
-    tasks = choose_tasks(pack, Choice(most=BATCHED))
+    tasks = choose_tasks(pack, Choice(kinds=KINDS, most=BATCHED))
     worlds = as_worlds(pack)
     agent: Any = local(LocalSettings(str(out / "main"), batch=BATCHED))({})
     envs = [ToolEnv(worlds) for _ in tasks]

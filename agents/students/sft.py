@@ -45,8 +45,8 @@ class Trained:
 
 
 def chosen(rows: list[Example], recipe: Sft) -> list[Example]:
-    """The conversations that a recipe takes: of the train split, by `no_change`. Raises DataError where none is left."""
-    train = [row for row in rows if row.split == "train"]
+    """The conversations that a recipe takes: of the train split, by `kinds` and `no_change`. Raises DataError where none is left."""
+    train = [row for row in rows if row.split == "train" and (not recipe.kinds or row.kind in recipe.kinds)]
     kept = [row for row in train if recipe.no_change or row.outcome in ("", "done")]
     if not kept:
         raise DataError(f"of {len(rows)} conversations none is of the train split and wanted by the recipe")
