@@ -9,7 +9,7 @@
 
 A run is a recipe in recipes/student, one synthtools command a step, in --out: a run that is killed goes on where it was, and one that is
 done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table after and, for `main` and `full`,
-before. `--tasks` is how many held-out tasks the tables are over.
+before. `--tasks` is how many held-out tasks the tables are over. Tables of all runs go to student.md there, the learning curve to student.png.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import orjson
+import student_page
 from measure import RESULTS, machine
 
 from agents.agent import Opening
 from agents.choice import Choice, choose_tasks
 from agents.episode import begin, episode, play_together
+from agents.students.curves import LOG, read_log
 from agents.students.local import LocalSettings, local
 from envs import ToolEnv
 from envs.worlds import as_worlds
@@ -79,20 +82,22 @@ def prepared(out: Path) -> tuple[Path, Path, dict[str, list[str]]]:
     return run, test, fields
 
 
-def trained(name: str, out: Path, run: Path) -> tuple[dict[str, Any], float | None]:
-    """The student of a recipe, and how long it took where that happened at one go."""
+def trained(name: str, out: Path, run: Path) -> dict[str, Any]:
+    """The student of a recipe."""
     recipe, _, seed = name.partition("-") if name in FULL else (name, "", "")
-    folder = out / name
-    whole = not folder.exists()
-    begun = time.monotonic()
-    made = synthtools("train", "sft", RECIPES / f"{recipe}.yaml", "--data", run, "--out", folder, *(["--seed", seed] if seed else []))
-    return made, time.monotonic() - begun if whole else None
+    return synthtools("train", "sft", RECIPES / f"{recipe}.yaml", "--data", run, "--out", out / name, *(["--seed", seed] if seed else []))
+
+
+def seconds_of(rows: Sequence[Mapping[str, float]]) -> float:
+    """How long a training took by its log, in which time begins anew where it was killed and went on."""
+    times = [row["seconds"] for row in rows]
+    return sum(now for now, later in zip(times, [*times[1:], 0.0], strict=True) if later < now)
 
 
 def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
     """One object of the record: what was trained, on what, and the table of the test fields before and after."""
     run, test, fields = prepared(out)
-    made, seconds = trained(name, out, run)
+    made = trained(name, out, run)
     card = orjson.loads((out / name / "student.json").read_bytes())
     against = () if name in (*CURVE[:-1], *ABLATIONS) else ("--before", BASE)
     table = synthtools(
@@ -109,7 +114,7 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
         "seeds": {"training": card["recipe"]["seed"], "pool": 0, "tasks": 0},
         "fields": {"trained": fields["train"], "held_out": fields["test"]},
         "loss": made["loss"],
-        "training_seconds": seconds,
+        "training_seconds": seconds_of(read_log(out / name / LOG)),
         "tasks": table["tasks"],
         "kinds_of_tasks": KINDS,
         "tools_shown": table["tools"],
@@ -156,11 +161,14 @@ def seated(task: Task, env: ToolEnv, agent: Any, pack: str) -> tuple[Any, Openin
 
 
 def record(name: str, found: dict[str, Any]) -> None:
-    """Keep one object beside the others."""
+    """Keep one object beside the others, and show them all."""
     RESULTS.mkdir(exist_ok=True)
     others = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
+    runs = {**others, name: found}
     with replacing(RECORD) as file:
-        file.write(orjson.dumps({**others, name: found}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        file.write(orjson.dumps(runs, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    RECORD.with_suffix(".md").write_text(student_page.table(runs), encoding="utf-8")
+    student_page.draw(runs, CURVE, RECORD.with_suffix(".png"))
 
 
 def main() -> None:
