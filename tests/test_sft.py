@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -417,8 +418,23 @@ def test_only_what_the_recipe_wants_is_trained_on(recipe: Sft, base: Path) -> No
     ]
     assert [row.task for row in chosen(found, recipe)] == ["t0", "t1", "t3", "t4"]
     assert [row.task for row in chosen(found, changed(recipe, no_change=False))] == ["t0", "t3"]
+    assert not chosen([*found, replace(found[0], kind="chain")], changed(recipe, kinds={"chain": 1.0}))[1:]
     with pytest.raises(DataError, match="of 1 conversations none is of the train split"):
         chosen(found[2:3], recipe)
+
+
+def test_kinds_are_drawn_as_readily_as_the_recipe_says(rows: list[Example], base: Path) -> None:
+    """Of two kinds of which there are as many, the one of weight 9 is most of what is drawn; and equal weights draw what none draw."""
+    from agents.students.model import load_model
+
+    spoken_to, shape = load_model(str(base), "auto", "fp32").format, Lessons(max_tokens=4000).shape()
+    both = [replace(row, task=f"{row.task}-{number}", kind=kind) for number in range(10) for row in rows for kind in ("single", "chain")]
+
+    def drawn(weights: dict[str, float]) -> Samples:
+        return make_samples(both, 40, shape, spoken_to, 0, weights)
+
+    assert drawn({"single": 9.0, "chain": 1.0}).kinds["single"] > 30 > drawn({}).kinds["single"]
+    assert drawn({"single": 2.0, "chain": 2.0}).digest == drawn({}).digest
 
 
 # what is refused

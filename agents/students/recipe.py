@@ -76,8 +76,8 @@ class Sft(BaseModel):
     """How many are drawn; 0: all."""
     no_change: bool = True
     """Whether tasks are taken whose right end is to change nothing: `impossible` and `not_allowed`."""
-    kinds: list[Literal[KINDS]] = []  # type: ignore[valid-type]  # the kinds that there are
-    """Kinds of tasks that are taken; none: all."""
+    kinds: dict[Literal[KINDS], Rate] = {}  # type: ignore[valid-type]  # the kinds that there are
+    """Kinds of tasks that are taken, and how readily one of them is drawn beside one of another; none: all alike."""
     lessons: Lessons = Lessons()
     lora: Lora | None = None
     frozen: Annotated[int, Field(ge=0)] = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,12 +114,17 @@ def _example(row: Mapping[str, Any]) -> Example:
     )
 
 
-def make_samples(rows: Iterable[Example], wanted: int, shape: Shape, spoken_to: ChatFormat, seed: int) -> Samples:
+def make_samples(
+    rows: Iterable[Example], wanted: int, shape: Shape, spoken_to: ChatFormat, seed: int, readily: Mapping[str, float] | None = None
+) -> Samples:
     """Samples of so many conversations (0: all), drawn by the seed: each larger choice holds the smaller ones.
+
+    `readily`: kind → its weight in the draw, 1 if not given; without replacement, as Efraimidis and Spirakis (2006) do it.
 
     What is cut to fit `shape.max_tokens` loses distractors, then its last turns, or is left out where the shape wants it whole.
     """
-    drawn = sorted(rows, key=lambda row: derive(seed, row.task, row.trial))
+    weights = readily or {}
+    drawn = sorted(rows, key=lambda row: -math.log1p(-derive(seed, row.task, row.trial) / 2**64) / weights.get(row.kind, 1.0))
     table = _Table(shape, spoken_to, seed)
     for row in drawn:
         if wanted and table.seated == wanted:

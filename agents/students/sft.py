@@ -63,7 +63,7 @@ def train_sft(recipe: Sft, rows: list[Example], out: Path, progress: Progress | 
     begun = time.monotonic()
     set_seed(recipe.seed)
     model = load_model(recipe.model, recipe.template, weights_in(recipe.precision))
-    samples = make_samples(chosen(rows, recipe), recipe.trajectories, recipe.lessons.shape(), model.format, recipe.seed)
+    samples = make_samples(chosen(rows, recipe), recipe.trajectories, recipe.lessons.shape(), model.format, recipe.seed, recipe.kinds)
     if not samples.samples:
         raise DataError(f"no conversation fits into {recipe.lessons.max_tokens} tokens; give a larger `max_tokens`")
     base = base_digest(recipe.model)
