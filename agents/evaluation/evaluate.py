@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,12 @@ def evaluate(evaluation: Evaluation, maker: Maker, out: Path | None = None, prog
     done = kept.read() if kept else {}
     if progress is not None:
         progress(len(done), len(evaluation.tasks))
-    worlds, envs = as_worlds(evaluation.pack), list[ToolEnv]()
-    for group in _groups(evaluation, done, crowd.batch):
-        envs += [ToolEnv(worlds, max_steps=MAX_STEPS) for _ in group[len(envs) :]]
-        for probed in probe_together(crowd, group, envs):
-            done[probed.task] = probed
-            if kept:
-                kept.add(probed)
+    worlds, left = as_worlds(evaluation.pack), _left(evaluation, done)
+    envs = [ToolEnv(worlds, max_steps=MAX_STEPS) for _ in left[: crowd.batch]]
+    for probed in probe_together(crowd, left, envs):
+        done[probed.task] = probed
+        if kept:
+            kept.add(probed)
         if progress is not None:
             progress(len(done), len(evaluation.tasks))
     for env in envs:
@@ -110,12 +109,10 @@ def evaluate(evaluation: Evaluation, maker: Maker, out: Path | None = None, prog
     return [done[task.id] for task in evaluation.tasks]
 
 
-def _groups(evaluation: Evaluation, done: Mapping[str, Probed], size: int) -> Iterator[list[tuple[Task, Opening]]]:
-    """What is left, in groups of tasks of like length, so that none waits long for the others."""
+def _left(evaluation: Evaluation, done: Mapping[str, Probed]) -> list[tuple[Task, Opening]]:
+    """What is left, the longest first, so that few are waited for at the end."""
     left = [pair for pair in zip(evaluation.tasks, evaluation.openings, strict=True) if pair[0].id not in done]
-    left.sort(key=lambda pair: len(pair[0].solution))
-    for start in range(0, len(left), size):
-        yield left[start : start + size]
+    return sorted(left, key=lambda pair: -len(pair[0].solution))
 
 
 class Kept:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from synthtools.tool import ToolCall
 
 Walk = Generator[Seat, Turn, "Walked"]
 Own = Generator[Seat, Turn, "Episode"]
+Probe = Generator[Seat, Turn, "Probed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,35 +120,32 @@ def ended(env: ToolEnv) -> Episode:
     return Episode(judgement.success, judgement.reason, declined, calls, sum(result.mistaken for _, result in env.calls))
 
 
-def probe_together(agent: Crowd, tasks: Sequence[tuple[Task, Opening]], envs: Sequence[ToolEnv]) -> list[Probed]:
-    """Probe tasks side by side: first all along the reference's path, then those that left it on their own."""
-    places = list(zip(tasks, envs, strict=False))
-    walks = _drive(agent, [walk(task, opening, env, agent) for (task, opening), env in places])
-    astray = [index for index, walked in enumerate(walks) if walked.left_at is not None]
-    episodes = {index: ended(env) for index, (_, env) in enumerate(places) if index not in astray}
-    played = _drive(agent, [own(*places[index][0], places[index][1], agent, walks[index]) for index in astray])
-    episodes.update(zip(astray, played, strict=True))
-    return [_probed(task, walks[index].points, episodes[index]) for index, ((task, _), _) in enumerate(places)]
+def probe(task: Task, opening: Opening, env: ToolEnv, agent: Crowd) -> Probe:
+    """Ask at every decision of the reference, then, where the agent left its path, let it go on."""
+    walked = yield from walk(task, opening, env, agent)
+    episode = ended(env) if walked.left_at is None else (yield from own(task, opening, env, agent, walked))
+    return _probed(task, walked.points, episode)
 
 
-def _drive(agent: Crowd, asking: Sequence[Generator[Seat, Turn, Any]]) -> list[Any]:
-    """Answer all that ask, together, until none does."""
-    results: dict[int, Any] = {}
-    waiting: dict[int, Seat] = {}
-    for index, one in enumerate(asking):
-        try:
-            waiting[index] = next(one)
-        except StopIteration as over:
-            results[index] = over.value
-    while waiting:
-        turns = agent.answer(list(waiting.values()))
-        for index, turn in zip(list(waiting), turns, strict=True):
+def probe_together(agent: Crowd, tasks: Iterable[tuple[Task, Opening]], envs: Sequence[ToolEnv]) -> Iterator[Probed]:
+    """Probe tasks side by side, one in each environment; the next begins where one has ended."""
+    left, free = iter(tasks), list(envs)
+    asking: list[tuple[Probe, ToolEnv, Seat]] = []
+    while True:
+        for task, opening in islice(left, len(free)):
+            env = free.pop()
+            begun = probe(task, opening, env, agent)
+            asking.append((begun, env, next(begun)))
+        if not asking:
+            return
+        turns = agent.answer([seat for _, _, seat in asking])
+        answered, asking = asking, []
+        for (one, env, _), turn in zip(answered, turns, strict=True):
             try:
-                waiting[index] = asking[index].send(turn)
+                asking.append((one, env, one.send(turn)))
             except StopIteration as over:
-                results[index] = over.value
-                del waiting[index]
-    return [results[index] for index in range(len(asking))]
+                free.append(env)
+                yield over.value
 
 
 def _probed(task: Task, points: tuple[Point, ...], episode: Episode) -> Probed:
