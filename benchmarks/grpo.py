@@ -126,7 +126,7 @@ def trend(rewards: Sequence[float]) -> dict[str, Any]:
         "last_fifth": float(last.mean()),
         "risen_95": [float(bound) for bound in np.percentile(risen, [2.5, 97.5])],
         "spearman": float(rho),
-        "spearman_p": (by_chance + 1) / 10_001,
+        "spearman_p": float(by_chance + 1) / 10_001,
     }
 
 

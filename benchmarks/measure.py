@@ -28,9 +28,9 @@ def emit(name: str, result: dict[str, Any], *, as_json: bool, record: bool) -> N
     rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in result.items()}
     if record:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{name}.json").write_bytes(orjson.dumps(rounded, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+        (RESULTS / f"{name}.json").write_bytes(orjson.dumps(rounded, option=orjson.OPT_INDENT_2) + b"\n")
     if as_json:
-        print(orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        print(orjson.dumps(rounded).decode())
         return
     for key, value in rounded.items():
         print(f"{key:24} {value}")

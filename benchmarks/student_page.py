@@ -40,7 +40,7 @@ def table(runs: Runs) -> str:
     notes = [
         f"- {name}: {run['data']['trajectories']:,} trajectories, {run['data']['tokens']:,} tokens"
         + (f", trained in {run['training_seconds'] / 60:.0f} minutes" if run["training_seconds"] else "")
-        + f"; measured on {run['tasks']} tasks of {', '.join(run['fields']['held_out'])}"
+        + f"; measured on {run['tasks']} tasks of {', '.join(run['fields']['held_out'])}, of the kinds {', '.join(run['kinds_of_tasks'])}"
         for name, run in trained.items()
     ]
     return "\n".join([*lines, "", *notes, ""])

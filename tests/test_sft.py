@@ -418,7 +418,8 @@ def test_only_what_the_recipe_wants_is_trained_on(recipe: Sft, base: Path) -> No
     ]
     assert [row.task for row in chosen(found, recipe)] == ["t0", "t1", "t3", "t4"]
     assert [row.task for row in chosen(found, changed(recipe, no_change=False))] == ["t0", "t3"]
-    assert not chosen([*found, replace(found[0], kind="chain")], changed(recipe, kinds={"chain": 1.0}))[1:]
+    chain = replace(found[0], kind="chain")
+    assert chosen([*found, chain], changed(recipe, kinds={"chain": 1.0})) == [chain]
     with pytest.raises(DataError, match="of 1 conversations none is of the train split"):
         chosen(found[2:3], recipe)
 

@@ -120,11 +120,10 @@ def make_samples(
     """Samples of so many conversations (0: all), drawn by the seed: each larger choice holds the smaller ones.
 
     `readily`: kind → its weight in the draw, 1 if not given; without replacement, as Efraimidis and Spirakis (2006) do it.
-
     What is cut to fit `shape.max_tokens` loses distractors, then its last turns, or is left out where the shape wants it whole.
     """
     weights = readily or {}
-    drawn = sorted(rows, key=lambda row: -math.log1p(-derive(seed, row.task, row.trial) / 2**64) / weights.get(row.kind, 1.0))
+    drawn = sorted(rows, key=lambda row: -math.log1p(-(derive(seed, row.task, row.trial) >> 11) / 2**53) / weights.get(row.kind, 1.0))
     table = _Table(shape, spoken_to, seed)
     for row in drawn:
         if wanted and table.seated == wanted:
