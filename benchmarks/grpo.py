@@ -141,7 +141,7 @@ def smollm2(model: str) -> dict[str, Any]:
         out = Path(folder)
         domain = load_domain(DOMAIN)
         taught, played = simple_tasks(domain, 64, 11), simple_tasks(domain, 16, 13)
-        settings = {"steps": 2, "generations": 4, "batch": 4, "max_tokens": 112, "learning_rate": 1e-5, "save_every": 2}
+        settings = {"steps": 2, "generations": 4, "batch": 8, "max_tokens": 256, "learning_rate": 1e-5, "save_every": 2}
         recipe = tiny_recipe(out, domain, played).model_copy(update=settings)
         tokenizer, taken = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
         speech: ChatFormat = chat_format(tokenizer)
@@ -160,7 +160,7 @@ def smollm2(model: str) -> dict[str, Any]:
         return {"warm_up": curve, "warm_up_seconds": warm - begun, "steps": rows, "weights_changed": changed}
 
 
-def overhead(folder: Path, rounds: int = 5, steps: int = 8) -> dict[str, Any]:
+def overhead(folder: Path, rounds: int = 5, steps: int = 4) -> dict[str, Any]:
     """Steps over our environments and over bare ones in turn, with the warmed-up model, which learns next to nothing meanwhile."""
     data = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
     recipe = Grpo(**{**data, "model": str(folder / "warm"), "pack": str(folder / "pack"), "steps": steps, "learning_rate": 1e-12})
