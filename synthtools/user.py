@@ -10,8 +10,8 @@ from typing import Any, Literal
 import orjson
 
 from synthtools.arguments import ArgumentParser
-from synthtools.bidding import Doing, bidden
 from synthtools.hearing import Topic, closes, confirms, goes_ahead, questions, topics_in
+from synthtools.instruction import Doing, bidden
 from synthtools.seed import generator
 from synthtools.tool import NO_PROGRAM, Origin, Tool
 from synthtools.voices import VOICES

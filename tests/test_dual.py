@@ -22,12 +22,12 @@ from agents.trajectory import Trajectory
 from agents.validate import validate
 from envs import ToolEnv, worlds_of
 from playing import DOMAINS, Fixed, coming_calls, solve
-from synthtools.bidding import Doing, bidden
 from synthtools.codec import task_from_json, task_to_json
 from synthtools.fault import Unavailable
 from synthtools.finish import abilities
 from synthtools.generate import SHARES, Factory
 from synthtools.goal import Judgement
+from synthtools.instruction import Doing, bidden
 from synthtools.load import load_domain
 from synthtools.manifest import TaskLine
 from synthtools.task import Task

@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from playing import some_tasks
-from synthtools.bidding import Doing
 from synthtools.codec import task_to_json
 from synthtools.fault import faults_from_json
 from synthtools.generate import Factory
+from synthtools.instruction import Doing
 from synthtools.load import load_domain
 from synthtools.manifest import TaskLine
 from synthtools.misfit import misfit

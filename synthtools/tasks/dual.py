@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from synthtools import language as words
-from synthtools.bidding import Doing
 from synthtools.blueprint import Step
 from synthtools.finish import abilities
 from synthtools.goal import Alternative, Answer
+from synthtools.instruction import Doing
 from synthtools.rule import Rule
 from synthtools.task import Derived
 from synthtools.tasks.asking import asker
