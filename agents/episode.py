@@ -37,8 +37,8 @@ class Crowd(Protocol):
     def seat(self, opening: Opening) -> Seat:
         """A place for one more episode."""
 
-    def answer(self, seats: Sequence[Any]) -> list[Turn]:
-        """The next turn in each of these; none is taken yet."""
+    def answer(self, seats: Sequence[Any]) -> Sequence[Turn | None]:
+        """The next turn in each of these; none is taken yet. None: nothing yet, ask again beside others."""
 
 
 def seed_of(seed: int, task: str, agent: str, trial: int) -> int:
@@ -120,6 +120,8 @@ def play_together(agent: Crowd, begun: Sequence[tuple[Play, Opening]]) -> list[T
     while seats:
         turns = agent.answer(list(seats.values()))
         for (index, seat), turn in zip(list(seats.items()), turns, strict=True):
+            if turn is None:
+                continue
             try:
                 seat.take(turn)
                 seat.hear(begun[index][0].send(turn))

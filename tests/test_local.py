@@ -137,6 +137,31 @@ def test_what_is_drawn_does_not_depend_on_the_company(folder: Path) -> None:
     assert generator(folder, temperature=1.0).complete([PROMPTS[0]], [1], [70])[0] != alone[0]
 
 
+def test_turns_that_most_have_ended_before_go_on_with_the_next_ones() -> None:
+    """A few long turns are not waited for: asked again, beside new ones, they end as they do alone; under another prompt they are forgotten."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from agents.students.generate import Decoding, Generator
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=32, **shape)).eval()
+    decoding = Decoding(temperature=1.0, max_tokens=120)
+    prompts = [[3 + number, 4, 5 + number] for number in range(12)]
+    alone = [Generator(model, 2, decoding).complete([prompt], [0], [number])[0] for number, prompt in enumerate(prompts)]
+    together, found, left = Generator(model, 2, decoding), {}, list(range(12))
+    calls = 0
+    while left:
+        made = together.complete([prompts[number] for number in left], left, left)
+        found |= {number: tokens for number, tokens in zip(left, made, strict=True) if tokens is not None}
+        left = [number for number in left if number not in found]
+        calls += 1
+    assert calls > 1
+    assert [found[number] for number in range(12)] == alone
+    begun = together.complete(prompts, range(12), range(12)).index(None)
+    assert together.complete([[9, 9]], [begun], [7]) == Generator(model, 2, decoding).complete([[9, 9]], [0], [7])
+
+
 class Scripted:
     """A generator that says what it is told to: what is done with a text is what these tests are about."""
 

@@ -140,9 +140,9 @@ def probe_together(agent: Crowd, tasks: Iterable[tuple[Task, Opening]], envs: Se
             return
         turns = agent.answer([seat for _, _, seat in asking])
         answered, asking = asking, []
-        for (one, env, _), turn in zip(answered, turns, strict=True):
+        for (one, env, seat), turn in zip(answered, turns, strict=True):
             try:
-                asking.append((one, env, one.send(turn)))
+                asking.append((one, env, seat if turn is None else one.send(turn)))
             except StopIteration as over:
                 free.append(env)
                 yield over.value

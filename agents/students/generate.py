@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from synthtools.seed import derive
 
 _CROWDED = 0.75
 """Rows that still speak, below which the others are put away."""
+_FEW = 0.25
+"""Share of the turns begun together, below which those that still go on are left for the next call, where there is company again."""
 _ALIKE = 64
 """Tokens at the beginning from which a conversation is taken over from another: the same trade's tools, mostly."""
 
@@ -37,6 +39,21 @@ class Heard:
     cache: DynamicCache
 
 
+@dataclass(slots=True)
+class Begun:
+    """A turn that has not ended."""
+
+    prompt: Sequence[int]
+    chance: torch.Generator
+    made: list[int] = field(default_factory=list)
+    over: bool = False
+
+    @property
+    def ids(self) -> list[int]:
+        """The conversation so far."""
+        return [*self.prompt, *self.made]
+
+
 class Generator:
     """Continues prompts together; one that goes on from what was read of it costs only what is new in it.
 
@@ -48,20 +65,33 @@ class Generator:
         self.model, self.stop, self.decoding = model.eval(), stop, decoding
         self._heard: dict[Hashable, Heard] = {}
         """What was heard last stands last; as many as were ever continued at once."""
+        self._begun: dict[Hashable, Begun] = {}
+        """Turns to be gone on with."""
         self._most = 0
         self._plain = is_plain(empty_cache(model.config))
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def complete(self, prompts: Sequence[Sequence[int]], keys: Sequence[Hashable], seeds: Sequence[int]) -> list[list[int]]:
-        """The next turn of each, without its stop. `keys`: what tells the conversations apart; `seeds`: of what is drawn for each turn."""
+    def complete(self, prompts: Sequence[Sequence[int]], keys: Sequence[Hashable], seeds: Sequence[int]) -> list[list[int] | None]:
+        """The next turn of each, without its stop. `keys`: what tells the conversations apart; `seeds`: of what is drawn for each turn.
+
+        None: most others have ended and this one goes on, when it is asked for again by the same key and prompt.
+        """
         if not self._plain:
-            return self._by_transformers(prompts, seeds)
+            return list(self._by_transformers(prompts, seeds))
         self._make_room(keys)
+        turns = [self._turn(prompt, key, seed) for prompt, key, seed in zip(prompts, keys, seeds, strict=True)]
         known, heard = [self._heard.pop(key, None) for key in keys], []
-        for prompt, key, before in zip(prompts, keys, known, strict=True):
-            heard.append(self._read(prompt[:-1], before))
+        for turn, key, before in zip(turns, keys, known, strict=True):
+            heard.append(self._read(turn.ids[:-1], before))
             self._heard[key] = heard[-1]
-        return self._continue(heard, [prompt[-1] for prompt in prompts], seeds)
+        self._continue(heard, turns)
+        self._begun = {**self._begun, **{key: turn for key, turn in zip(keys, turns, strict=True) if not turn.over}}
+        return [turn.made if turn.over else None for turn in turns]
+
+    def _turn(self, prompt: Sequence[int], key: Hashable, seed: int) -> Begun:
+        """The turn that was begun, or a new one."""
+        begun = self._begun.pop(key, None)
+        return begun if begun is not None and begun.prompt == prompt else Begun(prompt, _chance(seed))
 
     def _make_room(self, keys: Sequence[Hashable]) -> None:
         """Forget what was heard longest ago, as far as there is no room for new conversations."""
@@ -90,17 +120,16 @@ class Generator:
             return None
         return Heard(list(ids[:same]), beginning(like.cache, same, self.model.config))
 
-    def _continue(self, heard: Sequence[Heard], last: Sequence[int], seeds: Sequence[int]) -> list[list[int]]:
-        """What each says after its last token, until its stop."""
-        made: list[list[int]] = [[] for _ in heard]
-        speaking = list(range(len(heard)))
-        """Rows that are still in the batch, ended or not."""
-        ended: set[int] = set()
+    def _continue(self, heard: Sequence[Heard], turns: Sequence[Begun]) -> None:
+        """Say more of each turn, until all or most have ended."""
+        speaking = list(range(len(turns)))
+        """Rows that are still in the batch, over or not."""
         device = self.model.device
         cache = side_by_side([one.cache for one in heard], self.model.config)
         lengths = torch.tensor([len(one.ids) for one in heard], device=device)
-        tokens, chance = torch.tensor(last, device=device), self._chance(seeds)
-        for number in range(self.decoding.max_tokens):
+        tokens, chance = torch.tensor([turn.ids[-1] for turn in turns], device=device), Chance(self.decoding, [turn.chance for turn in turns])
+        number = 0
+        while True:
             width = cache.get_seq_length() + 1
             places = torch.arange(width, device=device)[None]
             mask = (places >= width - 1 - number - lengths[:, None]).long()
@@ -108,20 +137,25 @@ class Generator:
             logits = self.model(tokens[:, None], attention_mask=mask, position_ids=positions, cache=cache, use_cache=True).logits[:, -1]
             tokens = chance(tokens[:, None], logits).argmax(-1)
             for row, token in zip(speaking, tokens.tolist(), strict=True):
-                if row not in ended and token != self.stop:
-                    made[row].append(token)
-                else:
-                    ended.add(row)
-            left = [place for place, row in enumerate(speaking) if row not in ended]
-            if not left:
-                break
+                self._say(turns[row], token)
+            left = [place for place, row in enumerate(speaking) if not turns[row].over]
+            if len(left) < _FEW * len(turns) or not left:
+                return
+            number += 1
             if len(left) <= _CROWDED * len(speaking):
                 rows = torch.tensor(left, device=device)
                 speaking = [speaking[place] for place in left]
                 tokens, lengths = tokens[rows], lengths[rows]
-                narrowed(cache, rows, int(lengths.max()) + number + 1)
+                narrowed(cache, rows, int(lengths.max()) + number)
                 chance = chance.of(left)
-        return made
+
+    def _say(self, turn: Begun, token: int) -> None:
+        """One token more, where the turn is not over."""
+        if turn.over:
+            return
+        if token != self.stop:
+            turn.made.append(token)
+        turn.over = token == self.stop or len(turn.made) >= self.decoding.max_tokens
 
     def _by_transformers(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[list[int]]:
         """The same for models that do not keep every token: all is read anew."""
@@ -135,12 +169,14 @@ class Generator:
             do_sample=False,
             eos_token_id=self.stop,
             pad_token_id=self.stop,
-            logits_processor=LogitsProcessorList([self._chance(seeds)]),
+            logits_processor=LogitsProcessorList([Chance(self.decoding, [_chance(seed) for seed in seeds])]),
         )
         return [row[: row.index(self.stop)] if self.stop in row else row for row in made[:, width:].tolist()]
 
-    def _chance(self, seeds: Sequence[int]) -> Chance:
-        return Chance(self.decoding, [torch.Generator().manual_seed(derive(seed, "tokens") >> 1) for seed in seeds])
+
+def _chance(seed: int) -> torch.Generator:
+    """What one turn's tokens are drawn by."""
+    return torch.Generator().manual_seed(derive(seed, "tokens") >> 1)
 
 
 def _in_common(ids: Sequence[int], others: Sequence[int]) -> int:

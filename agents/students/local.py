@@ -88,14 +88,14 @@ class LocalAgent:
             opening = replace(opening, tools=[brief(tool) for tool in opening.tools])
         return Seat(Conversation(opening, prompt, as_object, named=True), (opening.task, opening.seed))
 
-    def answer(self, seats: Sequence[Seat]) -> list[Turn]:
-        """The next turn in each seat; none is taken yet."""
+    def answer(self, seats: Sequence[Seat]) -> list[Turn | None]:
+        """The next turn in each seat; none is taken yet. None: it is not over, and is gone on with when the seat is asked again."""
         model, generator = self._model(), self._generator
         assert generator is not None
         prompts = [model.format.prompt(seat.conversation.messages, seat.conversation.tools) for seat in seats]
         seeds = [seat.conversation.seed + seat.turns for seat in seats]
         made = generator.complete(prompts, [seat.key for seat in seats], seeds)
-        return [self._turn(seat, tokens) for seat, tokens in zip(seats, made, strict=True)]
+        return [None if tokens is None else self._turn(seat, tokens) for seat, tokens in zip(seats, made, strict=True)]
 
     def begin(self, opening: Opening) -> None:
         """Start a new conversation."""
@@ -109,6 +109,7 @@ class LocalAgent:
             self._seat.hear(observations)
         self._first = False
         (turn,) = self.answer([self._seat])
+        assert turn is not None, "a turn without company goes on to its end"
         self._seat.take(turn)
         return turn
 
