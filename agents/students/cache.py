@@ -82,6 +82,12 @@ def beginning(cache: DynamicCache, length: int, config: Any) -> DynamicCache:
     return made
 
 
+def append(cache: DynamicCache, source: DynamicCache, row: int, first: int, count: int) -> None:
+    """Add some tokens of a row of another cache, so many from the first."""
+    for layer, other in zip(cache.layers, source.layers, strict=True):
+        layer.update(*(held[row : row + 1, :, first : first + count] for held in (other.keys, other.values)))
+
+
 def narrowed(cache: DynamicCache, rows: torch.Tensor, width: int) -> None:
     """Keep these rows of a cache, and of them the last `width` tokens."""
     for layer in cache.layers:

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from transformers import DynamicCache, LogitsProcessor, LogitsProcessorList, PreTrainedModel, TemperatureLogitsWarper, TopPLogitsWarper
 
-from agents.students.cache import beginning, empty_cache, is_plain, narrowed, side_by_side
+from agents.students.cache import append, beginning, empty_cache, is_plain, narrowed, side_by_side
 from synthtools.seed import derive
 
 _CROWDED = 0.75
 """Rows that still speak, below which the others are put away."""
 _FEW = 0.25
 """Share of the turns begun together, below which those that still go on are left for the next call, where there is company again."""
+_STEP = 12_000
+"""What a step costs on a CPU besides its attention, in tokens attended to (of all rows): what it takes for a separate company to pay."""
 _ALIKE = 64
 """Tokens at the beginning from which a conversation is taken over from another: the same trade's tools, mostly."""
 
@@ -46,19 +48,26 @@ class Begun:
     prompt: Sequence[int]
     chance: torch.Generator
     made: list[int] = field(default_factory=list)
+    stopped: bool = False
     over: bool = False
+    """Stopped, or as long as a turn may be."""
 
     @property
     def ids(self) -> list[int]:
         """The conversation so far."""
         return [*self.prompt, *self.made]
 
+    @property
+    def read(self) -> list[int]:
+        """What the model has been given of it: all but the last token, where that is not its stop."""
+        return self.ids if self.stopped else self.ids[:-1]
+
 
 class Generator:
     """Continues prompts together; one that goes on from what was read of it costs only what is new in it.
 
-    Prompts are read one by one, each without padding, and continued side by side; those that have ended make room for the others. The model's
-    own generation settings are left aside.
+    Prompts are read one by one, each without padding, and continued side by side, on a CPU beside those of like length; those that have ended make
+    room for the others. The model's own generation settings are left aside.
     """
 
     def __init__(self, model: PreTrainedModel, stop: int, decoding: Decoding) -> None:
@@ -82,9 +91,10 @@ class Generator:
         turns = [self._turn(prompt, key, seed) for prompt, key, seed in zip(prompts, keys, seeds, strict=True)]
         known, heard = [self._heard.pop(key, None) for key in keys], []
         for turn, key, before in zip(turns, keys, known, strict=True):
-            heard.append(self._read(turn.ids[:-1], before))
+            heard.append(self._read(turn.read, before))
             self._heard[key] = heard[-1]
-        self._continue(heard, turns)
+        for rows in self._companies([len(one.ids) for one in heard]):
+            self._continue([heard[row] for row in rows], [turns[row] for row in rows])
         self._begun = {**self._begun, **{key: turn for key, turn in zip(keys, turns, strict=True) if not turn.over}}
         return [turn.made if turn.over else None for turn in turns]
 
@@ -120,42 +130,65 @@ class Generator:
             return None
         return Heard(list(ids[:same]), beginning(like.cache, same, self.model.config))
 
+    def _companies(self, lengths: Sequence[int]) -> list[list[int]]:
+        """Rows to be continued together: the cuts between shorter and longer ones that cost least, where every row costs what the longest does."""
+        order = sorted(range(len(lengths)), key=lambda row: lengths[row])
+        if self.model.device.type != "cpu":
+            return [order]
+        least: list[tuple[int, int]] = [(0, 0)]
+        """For the first so many rows: what they cost, and where their last company begins."""
+        for end in range(1, len(order) + 1):
+            longest = lengths[order[end - 1]]
+            least.append(min((least[start][0] + _STEP + (end - start) * longest, start) for start in range(end)))
+        companies, end = [], len(order)
+        while end:
+            start = least[end][1]
+            companies.append(order[start:end])
+            end = start
+        return companies
+
     def _continue(self, heard: Sequence[Heard], turns: Sequence[Begun]) -> None:
-        """Say more of each turn, until all or most have ended."""
+        """Say more of each turn, until all or most have ended; what is said counts as heard."""
         speaking = list(range(len(turns)))
         """Rows that are still in the batch, over or not."""
         device = self.model.device
         cache = side_by_side([one.cache for one in heard], self.model.config)
         lengths = torch.tensor([len(one.ids) for one in heard], device=device)
         tokens, chance = torch.tensor([turn.ids[-1] for turn in turns], device=device), Chance(self.decoding, [turn.chance for turn in turns])
-        number = 0
+        said = 0
         while True:
             width = cache.get_seq_length() + 1
             places = torch.arange(width, device=device)[None]
-            mask = (places >= width - 1 - number - lengths[:, None]).long()
-            positions = (lengths + number)[:, None]
+            mask = (places >= width - 1 - said - lengths[:, None]).long()
+            positions = (lengths + said)[:, None]
             logits = self.model(tokens[:, None], attention_mask=mask, position_ids=positions, cache=cache, use_cache=True).logits[:, -1]
             tokens = chance(tokens[:, None], logits).argmax(-1)
+            said += 1
             for row, token in zip(speaking, tokens.tolist(), strict=True):
                 self._say(turns[row], token)
             left = [place for place, row in enumerate(speaking) if not turns[row].over]
-            if len(left) < _FEW * len(turns) or not left:
+            ends = len(left) < _FEW * len(turns) or not left
+            if not ends and len(left) > _CROWDED * len(speaking):
+                continue
+            for place, row in enumerate(speaking):
+                if ends or turns[row].over:
+                    _remember(heard[row], turns[row], cache, place, said)
+            if ends:
                 return
-            number += 1
-            if len(left) <= _CROWDED * len(speaking):
-                rows = torch.tensor(left, device=device)
-                speaking = [speaking[place] for place in left]
-                tokens, lengths = tokens[rows], lengths[rows]
-                narrowed(cache, rows, int(lengths.max()) + number)
-                chance = chance.of(left)
+            rows = torch.tensor(left, device=device)
+            speaking = [speaking[place] for place in left]
+            tokens, lengths = tokens[rows], lengths[rows]
+            narrowed(cache, rows, int(lengths.max()) + said)
+            chance = chance.of(left)
 
     def _say(self, turn: Begun, token: int) -> None:
         """One token more, where the turn is not over."""
         if turn.over:
             return
-        if token != self.stop:
+        turn.stopped = token == self.stop
+        if not turn.stopped:
             turn.made.append(token)
-        turn.over = token == self.stop or len(turn.made) >= self.decoding.max_tokens
+        turn.over = turn.stopped or len(turn.made) >= self.decoding.max_tokens
 
     def _by_transformers(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[list[int]]:
         """The same for models that do not keep every token: all is read anew."""
@@ -172,6 +205,13 @@ class Generator:
             logits_processor=LogitsProcessorList([Chance(self.decoding, [_chance(seed) for seed in seeds])]),
         )
         return [row[: row.index(self.stop)] if self.stop in row else row for row in made[:, width:].tolist()]
+
+
+def _remember(heard: Heard, turn: Begun, cache: DynamicCache, place: int, said: int) -> None:
+    """Keep what was read of a turn in the last so many tokens of a row."""
+    new = turn.read[len(heard.ids) :]
+    append(heard.cache, cache, place, cache.get_seq_length() - said, len(new))
+    heard.ids = turn.read
 
 
 def _chance(seed: int) -> torch.Generator:
