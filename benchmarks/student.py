@@ -46,6 +46,7 @@ CURVE = ("curve-100", "curve-300", "main")
 ABLATIONS = ("no-lookups", "no-distractors", "no-refusals")
 FULL = ("full-0", "full-1", "full-2")
 """The recipe `full`, by seed."""
+RUNS = (*CURVE, *ABLATIONS, *FULL, "rollouts")
 BATCHED, ALONE, ROUNDS = 48, 6, 3
 """Episodes at once, episodes that are played one at a time, and how often each."""
 KINDS = ("single", "chain", "several", "question", "conditional", "forbidden", "missing_tool")
@@ -165,6 +166,7 @@ def record(name: str, found: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     others = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
     runs = {**others, name: found}
+    runs = {one: runs[one] for one in RUNS if one in runs}
     with replacing(RECORD) as file:
         file.write(orjson.dumps(runs, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     RECORD.with_suffix(".md").write_text(student_page.table(runs), encoding="utf-8")
@@ -174,15 +176,14 @@ def record(name: str, found: dict[str, Any]) -> None:
 def main() -> None:
     """Make the runs that were asked for, or all that are not recorded; those for a GPU are made where they are named."""
     parser = argparse.ArgumentParser(description="What a student learns.")
-    parser.add_argument("runs", nargs="*", help=f"{', '.join((*CURVE, *ABLATIONS, *FULL))}, rollouts")
+    parser.add_argument("runs", nargs="*", help=", ".join(RUNS))
     parser.add_argument("--out", type=Path, default=Path("runs/student"), help="where packs, students and measurements are kept")
     parser.add_argument("--tasks", type=int, default=400, help="held-out tasks that each table is over")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    known = (*CURVE, *ABLATIONS, *FULL, "rollouts")
-    strangers = [name for name in options.runs if name not in known]
+    strangers = [name for name in options.runs if name not in RUNS]
     if strangers:
-        parser.error(f"{strangers[0]}: no such run; there are {', '.join(known)}")
+        parser.error(f"{strangers[0]}: no such run; there are {', '.join(RUNS)}")
     there = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
     for name in options.runs or [name for name in (*CURVE, *ABLATIONS, "rollouts") if name not in there]:
         found = rollouts(options.out) if name == "rollouts" else measured(name, options.out, options.tasks)
