@@ -31,7 +31,7 @@ def columns(runs: Runs) -> dict[str, Mapping[str, Any]]:
 def table(runs: Runs) -> str:
     """Markdown: a row a measure, then success by kind and by length; a column a run. Shares in per cent with their 95 % intervals."""
     found = columns(runs)
-    lines = ["| % (95 % interval) | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+    lines = ["| % (95 % interval; of how many) | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
     lines += [_row(words, [one[key] for one in found.values()]) for key, words in MEASURES.items()]
     for key, words in (("by_kind", "succeed: {}"), ("by_length", "succeed: {} calls")):
         for group in dict.fromkeys(group for one in found.values() for group in one[key]):
@@ -43,7 +43,9 @@ def table(runs: Runs) -> str:
         + f"; measured on {run['tasks']} tasks of {', '.join(run['fields']['held_out'])}, of the kinds {', '.join(run['kinds_of_tasks'])}"
         for name, run in trained.items()
     ]
-    return "\n".join([*lines, "", *notes, ""])
+    return "\n".join(
+        [*lines, "", "Intervals are by bootstrap, which gives one of no width where none or all succeed: of few, that says little.", "", *notes, ""]
+    )
 
 
 def _row(words: str, cells: list[Mapping[str, float] | None]) -> str:
@@ -52,7 +54,7 @@ def _row(words: str, cells: list[Mapping[str, float] | None]) -> str:
 
 def _share(estimate: Mapping[str, float]) -> str:
     mean, low, high = (100 * estimate[key] for key in ("mean", "low", "high"))
-    return f"{mean:.1f} ({low:.0f}-{high:.0f})"
+    return f"{mean:.1f} ({low:.0f}-{high:.0f}; {estimate['n']:.0f})"
 
 
 def draw(runs: Runs, curve: tuple[str, ...], picture: Path) -> None:
@@ -63,6 +65,7 @@ def draw(runs: Runs, curve: tuple[str, ...], picture: Path) -> None:
     found = columns(runs)
     points = [(0, found[BEFORE])] if BEFORE in found else []
     points += [(runs[name]["data"]["trajectories"], found[name]) for name in curve if name in found]
+    tasks = ", ".join(f"{one['episode_success']['n']} at {trajectories:,}" for trajectories, one in points)
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -71,7 +74,12 @@ def draw(runs: Runs, curve: tuple[str, ...], picture: Path) -> None:
         along = [trajectories for trajectories, _ in points]
         (line,) = axes.plot(along, means, marker="o", label=MEASURES[key])
         axes.fill_between(along, lows, highs, alpha=0.15, color=line.get_color())
-    axes.set(xlabel="trajectories trained on", ylabel="% on test fields", ylim=(0, 100), title="SmolLM2-135M on fields it never saw")
+    axes.set(
+        xlabel=f"trajectories trained on (tasks measured: {tasks})",
+        ylabel="% on test fields",
+        ylim=(0, 100),
+        title="SmolLM2-135M on fields it never saw",
+    )
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(picture, dpi=120)

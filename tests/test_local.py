@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,34 @@ def test_turns_that_most_have_ended_before_go_on_with_the_next_ones() -> None:
     assert [found[number] for number in range(12)] == alone
     begun = together.complete(prompts, range(12), range(12)).index(None)
     assert together.complete([[9, 9]], [begun], [7]) == Generator(model, 2, decoding).complete([[9, 9]], [0], [7])
+
+
+@pytest.mark.parametrize("step", [0, 40, 12_000])
+def test_companies_cost_least_and_change_nothing(step: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all ways to cut rows in order of length none is cheaper; every row is in one company; what is said is as alone, however they are cut."""
+    monkeypatch.setattr("agents.students.generate._STEP", step)
+    together, lengths = generator(folder), [9, 30, 2, 31, 8, 60]
+    companies = together._companies(lengths)
+    assert sorted(row for company in companies for row in company) == list(range(6))
+    ordered = sorted(lengths)
+    cuts = [[0, *inner, 6] for count in range(6) for inner in combinations(range(1, 6), count)]
+    least = min(sum(step + (end - start) * ordered[end - 1] for start, end in pairwise(cut)) for cut in cuts)
+    assert sum(step + len(company) * max(lengths[row] for row in company) for company in companies) == least
+    assert len(companies) in {0: {6}, 40: {2, 3, 4, 5}, 12_000: {1}}[step]
+    prompts = [[3 + (row + number) % 40 for number in range(length)] for row, length in enumerate(lengths)]
+    assert together.complete(prompts, range(6), [0] * 6) == [plain(folder, prompt) for prompt in prompts]
+
+
+def test_what_was_said_is_not_read_again(folder: Path) -> None:
+    """A conversation that goes on after the model's own turn is continued as if read anew, and only what follows the turn is read."""
+    remembers = generator(folder)
+    first = remembers.complete(PROMPTS, [1, 2, 3], [0, 0, 0])
+    longer = [[*prompt, *made, 20, 21, 22] for prompt, made in zip(PROMPTS, first, strict=True)]
+    read: list[int] = []
+    forward = remembers.model.forward
+    remembers.model.forward = lambda ids, **settings: read.append(ids.shape[1]) or forward(ids, **settings)
+    assert remembers.complete(longer, [1, 2, 3], [0, 0, 0]) == [plain(folder, prompt) for prompt in longer]
+    assert all(count <= 3 for count in read[:3])
 
 
 class Scripted:
