@@ -180,9 +180,18 @@ def test_companies_cost_least_and_change_nothing(step: int, folder: Path, monkey
 
 
 def test_what_was_said_is_not_read_again(folder: Path) -> None:
-    """A conversation that goes on after the model's own turn is continued as if read anew, and only what follows the turn is read."""
+    """What is kept of a turn is what reading it gives; the conversation goes on as if read anew, and only what follows the turn is read."""
+    from agents.students.cache import empty_cache
+
     remembers = generator(folder)
     first = remembers.complete(PROMPTS, [1, 2, 3], [0, 0, 0])
+    for heard in remembers._heard.values():
+        anew = empty_cache(remembers.model.config)
+        with torch.inference_mode():
+            remembers.model(torch.tensor([heard.ids]), cache=anew, use_cache=True)
+        for kept, fresh in zip(heard.cache.layers, anew.layers, strict=True):
+            torch.testing.assert_close(kept.keys, fresh.keys)
+            torch.testing.assert_close(kept.values, fresh.values)
     longer = [[*prompt, *made, 20, 21, 22] for prompt, made in zip(PROMPTS, first, strict=True)]
     read: list[int] = []
     forward = remembers.model.forward
