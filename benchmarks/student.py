@@ -5,11 +5,12 @@
     python benchmarks/student.py curve-100 curve-300  # the learning curve; its last point is `main`
     python benchmarks/student.py no-lookups no-distractors no-refusals        # ablations of `curve-300`
     python benchmarks/student.py full-0 full-1 full-2 # 5,000 trajectories, three seeds: for one GPU
-    python benchmarks/student.py rollouts             # episodes a minute of the student of `main`, batched and one at a time
+    python benchmarks/student.py rollouts             # episodes a minute of a student, batched and one at a time
 
 A run is a recipe in recipes/student, one synthtools command a step, in --out: a run that is killed goes on where it was, and one that is
 done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table after and, for `main` and `full`,
-before. `--tasks` is how many held-out tasks the tables are over. Tables of all runs go to student.md there, the learning curve to student.png.
+before. `--tasks` is how many held-out tasks the tables are over, `--student` whose rollouts are timed. Tables of all runs go to student.md there,
+the learning curve to student.png.
 """
 
 from __future__ import annotations
@@ -126,13 +127,13 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
     }
 
 
-def rollouts(out: Path) -> dict[str, Any]:
-    """Episodes a minute of the trained student over the test fields, batched and one at a time in turn."""
+def rollouts(student: str, out: Path) -> dict[str, Any]:
+    """Episodes a minute of a trained student over the test fields, batched and one at a time in turn."""
     _, test, _ = prepared(out)
     pack = load_pack(test)
     tasks = choose_tasks(pack, Choice(kinds=KINDS, most=BATCHED))
     worlds = as_worlds(pack)
-    agent: Any = local(LocalSettings(str(out / "main"), batch=BATCHED))({})
+    agent: Any = local(LocalSettings(str(out / student), batch=BATCHED))({})
     envs = [ToolEnv(worlds) for _ in tasks]
     seconds: dict[int, list[float]] = {BATCHED: [], 1: []}
     for _ in range(ROUNDS):
@@ -145,7 +146,7 @@ def rollouts(out: Path) -> dict[str, Any]:
             times.append((time.monotonic() - begun) / len(chosen))
     batched, alone = (60 / statistics.median(times) for times in seconds.values())
     return {
-        "model": "main",
+        "student": student,
         "batch": BATCHED,
         "episodes_a_minute_batched": batched,
         "episodes_a_minute_alone": alone,
@@ -179,6 +180,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", help=", ".join(RUNS))
     parser.add_argument("--out", type=Path, default=Path("runs/student"), help="where packs, students and measurements are kept")
     parser.add_argument("--tasks", type=int, default=400, help="held-out tasks that each table is over")
+    parser.add_argument("--student", default="main", help="the run whose student `rollouts` lets act; its folder in --out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     strangers = [name for name in options.runs if name not in RUNS]
@@ -186,7 +188,7 @@ def main() -> None:
         parser.error(f"{strangers[0]}: no such run; there are {', '.join(RUNS)}")
     there = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
     for name in options.runs or [name for name in (*CURVE, *ABLATIONS, "rollouts") if name not in there]:
-        found = rollouts(options.out) if name == "rollouts" else measured(name, options.out, options.tasks)
+        found = rollouts(options.student, options.out) if name == "rollouts" else measured(name, options.out, options.tasks)
         record(name, found)
         print(orjson.dumps(found).decode() if options.json else f"{name}: {summary(found)}", flush=True)
 

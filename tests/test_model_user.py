@@ -20,6 +20,7 @@ from agents.chat import Endpoint, Sampling
 from agents.cli import app
 from agents.cli.output import BadInput
 from agents.model_user import PROMPT, ModelUser, ModelUsers, UnfaithfulUser, audit, portrait
+from agents.report.report import make_report
 from agents.rollout import Plan, rollout
 from agents.run import Stored
 from agents.validate import validate_run
@@ -95,7 +96,7 @@ def faithful(body: dict[str, Any]) -> Reply:
 
 
 def test_a_faithful_model_is_scored_validated_and_graded(tmp_path: Path) -> None:
-    """The reference succeeds; records hold the model's own words, are valid when replayed, and are graded again without the model."""
+    """The reference succeeds; records hold the model's own words, are valid when replayed, graded again and shown without the model."""
     pack = pack_at(tmp_path / "pack")
     with serving(faithful) as (url, requests):
         users = ModelUsers(Sampling("tiny", PROMPT), Endpoint(url))
@@ -109,6 +110,9 @@ def test_a_faithful_model_is_scored_validated_and_graded(tmp_path: Path) -> None
         assert all(verdict.valid for _, verdict in validate_run(run, pack))
     pack_at(tmp_path / "run" / "pack")
     assert graded(tmp_path / "run").as_json()["success"]["mean"] == 1.0
+    report = make_report([tmp_path / "run"])
+    assert report.shown == report.episodes == len(talking())
+    assert b"Well then." in report.page
 
 
 @pytest.mark.parametrize(("words", "kind"), [("Goodbye!", "early_end"), ("I live at 99999 Nowhere.", "withheld|invention|decision")])

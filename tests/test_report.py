@@ -71,7 +71,7 @@ def test_every_episode_is_told() -> None:
     data, stories = parts(report.page)
     assert report.episodes == report.shown == len(stories) == len(data["index"]) == 4 * TASKS * TRIALS
     assert data["left_out"] == f"All {report.shown} scored episodes can be read here."
-    changed = 0
+    changed, deeds = 0, 0
     for entry, story in zip(data["index"], stories, strict=True):
         task = data["tasks"][entry["task"]]
         calls = [call for turn in story["turns"] for call in turn["calls"]]
@@ -87,7 +87,10 @@ def test_every_episode_is_told() -> None:
             wanted = sorted(json.dumps([change["op"], change["table"], change["key"]]) for change in story["expected"])
             assert set(wanted) <= set(made)
             changed += len(made)
+            deeds += sum("said" in call and "changes" in call for call in calls)
+            assert not any("said" in call and "changes" in call for call in calls if task["kind"] != "dual_control")
     assert changed > 20
+    assert deeds == 2 * TRIALS  # of both domains, where the user can act
 
 
 def test_the_figures_are_those_of_the_grade() -> None:

@@ -13,7 +13,7 @@ from agents.report.story import Data, tell, tell_domain, tell_task
 from agents.run import RunError, Stored
 from agents.summary import names_of
 from agents.trajectory import Trajectory
-from envs import ToolEnv
+from agents.validate import open_env
 from synthtools.backends import BackendName
 from synthtools.pack import Pack, load_pack
 
@@ -76,8 +76,7 @@ class Telling:
         except BaseException:
             self._run.close()
             raise
-        settings = self._run.settings
-        self._env = ToolEnv(self._pack, reward=settings["reward"], max_steps=settings["max_steps"], backend=how.backend)
+        self._env = open_env(self._run, self._pack, how.backend)
         self._examiner = Examiner(self._env)
         self._tasks = {task.id: task for task in self._pack.tasks}
         self._identities = {name: identity for identity, name in names_of(self._run.agents).items()}

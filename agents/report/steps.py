@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agents.model_user import RecordedUser
 from agents.trajectory import Trajectory
+from agents.validate import said_to
 from envs import ToolEnv
 from synthtools.goal import Change, Changes
 from synthtools.task import Task
+from synthtools.user import RESPOND
 
 _NOTHING: Mapping[str, Any] = {}
 
 
 def changes_by_call(env: ToolEnv, trajectory: Trajectory, task: Task) -> list[Changes]:
-    """The row changes that each call made, found by making the calls again."""
+    """The row changes that each call made, found by making the calls again; what the user does when asked to is made by `respond`."""
+    if isinstance(env.user, RecordedUser):
+        env.user.load(said_to(trajectory))
     env.reset(options={"task": task})
     made: list[Changes] = []
     before: Changes = ()
     for step in trajectory.steps:
         env.step(step.call)
-        tool = env.domain.tools.get(step.call.name)
-        after = before if tool is None or tool.read_only else env.backend.changes()
+        after = env.backend.changes() if _may_change(env, step.call.name) else before
         made.append(between(before, after))
         before = after
     return made
+
+
+def _may_change(env: ToolEnv, name: str) -> bool:
+    """Whether a call of this name can change a row."""
+    tool = env.domain.tools.get(name)
+    return name == RESPOND.name or tool is not None and not tool.read_only
 
 
 def between(before: Changes, after: Changes) -> Changes:

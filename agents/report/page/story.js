@@ -58,17 +58,18 @@ function turnView(turn, from) {
   const add = (who, ...content) => items.push(h("li", { class: items.length ? "same" : null }, h("div", { class: "who" }, who), h("div", null, content)));
   if (turn.text) add("agent", h("div", { class: "says" }, turn.text));
   turn.calls.forEach((call, number) => {
+    const changes = (call.changes || []).map((change) => h("li", null, changeView(change)));
+    const changed = changes.length ? h("ul", { class: "changes", "aria-label": "Rows it changed" }, changes) : null;
     if (call.said !== undefined) {
       add("agent", h("div", { class: "says" }, call.said));
-      add("user", h("div", { class: "says user" }, call.reply));
+      add("user", h("div", { class: "says user" }, call.reply), changed);
       return;
     }
     if (call.spoken !== undefined) add("agent", h("div", { class: "says" }, call.spoken));
     const tag = call.error ? h("span", { class: `tag ${call.fault ? "fault" : "error"}` }, call.fault ? `fault: ${words(call.error)}` : words(call.error)) : null;
     const shown = callView(call);
     if (tag) shown.append(tag);
-    const changes = (call.changes || []).map((change) => h("li", null, changeView(change)));
-    add(`call ${from + number}`, shown, resultView(call), changes.length ? h("ul", { class: "changes", "aria-label": "Rows it changed" }, changes) : null);
+    add(`call ${from + number}`, shown, resultView(call), changed);
   });
   return items;
 }
