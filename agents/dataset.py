@@ -26,6 +26,7 @@ import orjson
 
 from agents.agent import Opening, Turn
 from agents.conversation import AsArguments, Conversation, as_object, as_text
+from agents.needs import needs_of_task, needs_to_text
 from agents.run import Row, RunError, Stored
 from agents.trajectory import Trajectory, turn_fault
 from agents.validate import row_of
@@ -56,6 +57,8 @@ class Given:
     """JSON list of the opening's tools."""
     reads: frozenset[str]
     """Names of the domain's tools that only read."""
+    needs: str
+    """What the task's solution and its twin's take, as JSON text."""
 
 
 def export(run: Stored, pack: Pack, out: Path, *, everything: bool = False) -> Exported:
@@ -117,15 +120,20 @@ class Givens:
         task = self._tasks[name]
         offer, domain = self._offers[task.domain].of(task), self._domains[task.domain]
         opening = Opening(name, opening_words(domain, task).rstrip(), task.request, offer.tools, 0)
-        return Given(opening, offer.text, frozenset(name for name, tool in domain.tools.items() if tool.read_only))
+        needs = needs_to_text(needs_of_task(task, self._tasks.get(task.twin)))
+        return Given(opening, offer.text, frozenset(name for name, tool in domain.tools.items() if tool.read_only), needs)
 
 
 def trl_example(row: Row, trajectory: Trajectory, given: Given) -> dict[str, Any]:
-    """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside; `reads` names the called tools that only read."""
+    """One row for TRL: `messages`, `tools`, and labels, which trainers leave aside.
+
+    `reads` names the called tools that only read; `needs` is what a choice of tools must keep, so that it does not tell how the task ends.
+    """
     return {
         "messages": conversation(trajectory, given, as_object),
         "tools": given.tools,
         "reads": [name for name in dict.fromkeys(step.call.name for step in trajectory.steps) if name in given.reads],
+        "needs": given.needs,
         **{"task": row.task, "agent": row.agent, "trial": row.trial, "domain": row.domain, "split": row.split, "kind": row.kind},
         **{"success": row.success, "valid": row.valid, "reward": row.reward, "reason": row.verdict or row.reason},
     }
@@ -179,7 +187,7 @@ def _schema(pa: Any, message: Any) -> Any:
     text = pa.string()
     labels = [(name, text) for name in ("task", "agent")] + [("trial", pa.int64())] + [(name, text) for name in ("domain", "split", "kind")]
     judged = [("success", pa.bool_()), ("valid", pa.bool_()), ("reward", pa.float64()), ("reason", text)]
-    return pa.schema([("messages", pa.list_(message)), ("tools", text), ("reads", pa.list_(text)), *labels, *judged])
+    return pa.schema([("messages", pa.list_(message)), ("tools", text), ("reads", pa.list_(text)), ("needs", text), *labels, *judged])
 
 
 def _ignore(example: Mapping[str, Any]) -> None:

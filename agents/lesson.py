@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from agents.needs import Message, Needs, both, calls_of, needs_of
 from synthtools.finish import NAME as FINISH
 from synthtools.finish import finish_content
 from synthtools.goal import Ending
@@ -28,7 +30,6 @@ ALWAYS = (FINISH, "respond", WAIT.name)
 _LISTED = "one of: "
 
 Tool = Mapping[str, Any]
-Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +41,20 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What a conversation takes of its tools."""
+class Told:
+    """A conversation as it is stored, with all tools that there were."""
 
-    arguments: Mapping[str, frozenset[str]]
-    """Name of a tool → the arguments that its calls have."""
-    abouts: tuple[str, ...] = ()
-    """What `finish` is about."""
+    messages: Sequence[Message]
+    tools: Sequence[Tool]
+    task: Needs = Needs({})
+    """What its task is about, whether the conversation calls it or not."""
 
-
-def needs_of(calls: Iterable[tuple[str, Any]]) -> Needs:
-    """What calls take: names, and arguments where these are a mapping."""
-    arguments: dict[str, frozenset[str]] = {}
-    abouts: list[str] = []
-    for name, given in calls:
-        given = given if isinstance(given, Mapping) else {}
-        arguments[name] = arguments.get(name, frozenset()) | given.keys()
-        if name == FINISH and given.get("about"):
-            abouts.append(str(given["about"]))
-    return Needs(arguments, tuple(abouts))
-
-
-def calls_of(messages: Iterable[Message]) -> Iterator[tuple[str, Any]]:
-    """The name and arguments of every call in a conversation."""
-    for message in messages:
-        for call in message.get("tool_calls") or ():
-            yield call["function"]["name"], call["function"]["arguments"]
+    @property
+    def needs(self) -> Needs:
+        """Of the conversation itself, and of the task as far as its tools were there."""
+        offered = {name_of(tool) for tool in self.tools}
+        kept = {name: given for name, given in self.task.arguments.items() if name in offered}
+        return both(needs_of(calls_of(self.messages)), Needs(kept, self.task.abouts))
 
 
 def choose(tools: Sequence[Tool], needs: Needs, most: int, rng: np.random.Generator) -> list[Tool]:
@@ -229,20 +218,20 @@ class Shape:
     """Conversations of one opening that follow one another in a lesson, at most: each is a distraction for the others."""
 
 
-def joined(conversations: Sequence[tuple[Sequence[Message], Sequence[Tool]]]) -> tuple[list[Message], list[Tool]] | None:
+def joined(conversations: Sequence[Told]) -> Told | None:
     """Several conversations of one opening as one: a request follows the end of the last. None where a tool that one needs is not in all."""
-    offers = [{name_of(tool) for tool in tools} for _, tools in conversations]
-    shared = set.intersection(*offers)
-    if any(not needs_of(calls_of(messages)).arguments.keys() <= shared for messages, _ in conversations):
+    shared = set.intersection(*({name_of(tool) for tool in told.tools} for told in conversations))
+    needs = reduce(both, (told.needs for told in conversations))
+    if not needs.arguments.keys() <= shared:
         return None
-    messages = list(conversations[0][0])
-    for more, _ in conversations[1:]:
-        messages += [*_closed(messages[-1]), *more[1:]]
-    return messages, [tool for tool in conversations[0][1] if name_of(tool) in shared]
+    messages = list(conversations[0].messages)
+    for told in conversations[1:]:
+        messages += [*_closed(messages[-1]), *told.messages[1:]]
+    return Told(messages, [tool for tool in conversations[0].tools if name_of(tool) in shared], needs)
 
 
 def _closed(last: Message) -> Iterator[Message]:
-    """What the environment says to the calls of a last turn."""
+    """What the environment says to the call of `finish` that is a last turn."""
     for call in last.get("tool_calls") or ():
         function = call["function"]
         outcome = function["arguments"].get("outcome") if isinstance(function["arguments"], Mapping) else None
@@ -250,34 +239,34 @@ def _closed(last: Message) -> Iterator[Message]:
         yield {"role": "tool", "tool_call_id": call.get("id", ""), "name": function["name"], "content": content}
 
 
-def make_lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, size: Callable[[Lesson], int]) -> Lesson | None:
+def make_lesson(told: Told, shape: Shape, seed: int, size: Callable[[Lesson], int]) -> Lesson | None:
     """A lesson of at most so many tokens, as `size` counts them; None where not even the first turn fits, or not all when `whole`."""
-    for lesson in _candidates(messages, tools, shape, seed):
+    for lesson in _candidates(told, shape, seed):
         if not shape.max_tokens or size(lesson) <= shape.max_tokens:
             return lesson
     return None
 
 
-def _candidates(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int) -> Iterator[Lesson]:
+def _candidates(told: Told, shape: Shape, seed: int) -> Iterator[Lesson]:
     """Lessons in the order of preference: with fewer and fewer distractors, then with fewer and fewer turns."""
-    spoken = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-    least = sum(name not in ALWAYS for name in needs_of(calls_of(messages)).arguments) + SPARE
+    spoken = [index for index, message in enumerate(told.messages) if message["role"] == "assistant"]
+    least = sum(name not in ALWAYS for name in told.needs.arguments) + SPARE
     most = least + int(derive(seed, "tools") % (max(0, shape.tools - least) + 1)) if shape.tools else 0
     for count in [*range(most, least, -2), least] if most else [0]:
-        yield _lesson(messages, tools, shape, seed, count)
+        yield _lesson(told, shape, seed, count)
     for index in reversed(() if shape.whole else spoken[:-1]):
-        yield _lesson(messages[: index + 1], tools, shape, seed, 1 if most else 0)
+        yield _lesson(replace(told, messages=told.messages[: index + 1]), shape, seed, 1 if most else 0)
 
 
-def _lesson(messages: Sequence[Message], tools: Sequence[Tool], shape: Shape, seed: int, count: int) -> Lesson:
+def _lesson(told: Told, shape: Shape, seed: int, count: int) -> Lesson:
     """`count`: tools at most, or the needed and `SPARE` more; 0: all."""
     rng = np.random.Generator(np.random.PCG64(derive(seed, "lesson") >> 11))
-    hides = rng.random() < shape.masked and not names_told(messages)
-    needs = needs_of(calls_of(messages))
-    shown = choose(tools, needs, count, rng) if shape.spare else [tool for tool in tools if name_of(tool) in {*needs.arguments, *ALWAYS}]
+    hides = rng.random() < shape.masked and not names_told(told.messages)
+    needs = told.needs
+    shown = choose(told.tools, needs, count, rng) if shape.spare else [tool for tool in told.tools if name_of(tool) in {*needs.arguments, *ALWAYS}]
     if shape.brief:
         shown = [brief(tool, needs, rng, described=hides and name_of(tool) not in ALWAYS) for tool in shown]
-    lesson = Lesson(prompted(messages, shape.prompt), shown)
+    lesson = Lesson(prompted(told.messages, shape.prompt), shown)
     return masked(lesson, rng) if hides else lesson
 
 

@@ -93,7 +93,7 @@ def tiny_recipe(out: Path, domain: Domain, tasks: Sequence[Task]) -> Grpo:
 
 def dressed(tasks: Sequence[Task], domain: Domain, recipe: Grpo) -> list[Any]:
     """The tasks' solutions as conversations with tools, shown as the recipe shows them."""
-    shown = show(tasks, worlds_of(tasks, {domain.name: domain}), recipe.showing(), recipe.seed)
+    shown = show(tasks, {}, worlds_of(tasks, {domain.name: domain}), recipe.showing(), recipe.seed)
     return list(lessons(tasks, shown, domain))
 
 

@@ -33,7 +33,7 @@ from agents.agent import Opening
 from agents.choice import Choice, choose_tasks
 from agents.episode import begin, episode, play_together
 from agents.students.curves import LOG, read_log
-from agents.students.local import LocalSettings, local
+from agents.students.local import LocalAgent, LocalSettings, local
 from envs import ToolEnv
 from envs.worlds import as_worlds
 from synthtools.pack import load_pack
@@ -49,7 +49,7 @@ FULL = ("full-0", "full-1", "full-2")
 """The recipe `full`, by seed."""
 RUNS = (*CURVE, *ABLATIONS, *FULL, "rollouts")
 BATCHED, ALONE, ROUNDS = 48, 6, 3
-"""Episodes at once, episodes that are played one at a time, and how often each."""
+"""Episodes at once, how many of them are played one at a time, and how often each."""
 KINDS = ("single", "chain", "several", "question", "conditional", "forbidden", "missing_tool")
 """Kinds of tasks that students are measured on, as recipes take them: those without a user who answers, and without faults."""
 POOL = 600
@@ -75,8 +75,9 @@ def prepared(out: Path) -> tuple[Path, Path, dict[str, list[str]]]:
             fields[field["split"]].append(field["field"])
             names[field["split"]] += [subdomain["name"] for subdomain in field["subdomains"]]
     pool, run, test = out / "pool", out / "run", out / "test"
-    if not (test / "manifest.json").exists():
+    if not (pool / "manifest.json").exists():
         synthtools("generate", *names["train"], "--out", pool, "--tasks-per-domain", str(POOL))
+    if not (test / "manifest.json").exists():
         synthtools("generate", *names["test"], "--out", test)
     if not (run / "export" / "train.jsonl").exists():
         synthtools("rollout", pool, "--agent", "solution", "--out", run)
@@ -128,17 +129,19 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
 
 
 def rollouts(student: str, out: Path) -> dict[str, Any]:
-    """Episodes a minute of a trained student over the test fields, batched and one at a time in turn."""
+    """Episodes a minute of a trained student over the test fields, batched and one at a time in turn; every time nothing was read before."""
     _, test, _ = prepared(out)
     pack = load_pack(test)
     tasks = choose_tasks(pack, Choice(kinds=KINDS, most=BATCHED))
     worlds = as_worlds(pack)
-    agent: Any = local(LocalSettings(str(out / student), batch=BATCHED))({})
+    reader: Any = local(LocalSettings(str(out / student), batch=BATCHED))({})
     envs = [ToolEnv(worlds) for _ in tasks]
+    reader.seat(begin(tasks[0], envs[0], 0)[1])  # the weights are read here
     seconds: dict[int, list[float]] = {BATCHED: [], 1: []}
     for _ in range(ROUNDS):
         for size, times in seconds.items():
-            chosen = tasks if size > 1 else tasks[:ALONE]
+            agent = LocalAgent(reader.settings, reader.name, reader.identity, reader.loaded)
+            chosen = tasks if size > 1 else tasks[:: BATCHED // ALONE]
             begun = time.monotonic()
             for start in range(0, len(chosen), size):
                 played = [seated(task, env, agent, pack.digest) for task, env in zip(chosen[start : start + size], envs, strict=False)]
@@ -203,7 +206,7 @@ def summary(found: dict[str, Any]) -> str:
 
 
 def _percent(estimate: dict[str, Any]) -> str:
-    return f"{100 * estimate['mean']:.1f} %"
+    return "-" if estimate["mean"] is None else f"{100 * estimate['mean']:.1f} %"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,16 @@ def table(runs: Runs) -> str:
 
 
 def _row(words: str, cells: list[Mapping[str, float] | None]) -> str:
-    return f"| {words} | " + " | ".join(_share(cell) if cell else "-" for cell in cells) + " |"
+    return f"| {words} | " + " | ".join(_share(cell) if cell and cell["n"] else "-" for cell in cells) + " |"
 
 
 def _share(estimate: Mapping[str, float]) -> str:
     mean, low, high = (100 * estimate[key] for key in ("mean", "low", "high"))
     return f"{mean:.1f} ({low:.0f}-{high:.0f}; {estimate['n']:.0f})"
+
+
+def _per_cent(share: float | None) -> float:
+    return math.nan if share is None else 100 * share
 
 
 def draw(runs: Runs, curve: tuple[str, ...], picture: Path) -> None:
@@ -70,7 +75,7 @@ def draw(runs: Runs, curve: tuple[str, ...], picture: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for key in DRAWN:
-        means, lows, highs = ([100 * point[key][side] for _, point in points] for side in ("mean", "low", "high"))
+        means, lows, highs = ([_per_cent(point[key][side]) for _, point in points] for side in ("mean", "low", "high"))
         along = [trajectories for trajectories, _ in points]
         (line,) = axes.plot(along, means, marker="o", label=MEASURES[key])
         axes.fill_between(along, lows, highs, alpha=0.15, color=line.get_color())

@@ -166,7 +166,7 @@ def trajectory(*steps: Step) -> Trajectory:
 
 def test_turns_come_back_as_they_were() -> None:
     """Parallel calls are one message; text alone is text, and a reply the user's; what was sent as broken JSON stays text."""
-    given = Given(Opening("t", "rules", "please", (), 0), "[]", frozenset())
+    given = Given(Opening("t", "rules", "please", (), 0), "[]", frozenset(), "{}")
     found = conversation(
         trajectory(
             Step(0, ToolCall("one", {"a": 1}), ToolResult("1"), text="Both at once.", tokens=9),

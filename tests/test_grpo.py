@@ -119,17 +119,21 @@ def test_tools_that_cannot_be_methods_are_refused(name: str, field: str) -> None
 def test_tasks_that_need_the_same_share_a_choice(pack: Pack) -> None:
     """What a task needs is among its tools, twins are shown the same ones, and everything is drawn from the seed."""
     worlds = worlds_of(pack.tasks, pack.domains)
-    shown = show(pack.tasks, worlds, Showing(tools=3), 5)
     held = {task.id: task for task in pack.tasks}
+    shown = show(pack.tasks, held, worlds, Showing(tools=3), 5)
     sets = {row["task"]: row["environment"] for row in shown.rows}
     for task in pack.tasks:
         names = set(map(name_of, shown.sets[sets[task.id]]))
         assert {step.name for step in task.solution} <= names
         if task.twin in held and task.withheld == held[task.twin].withheld:
             assert sets[task.id] == sets[task.twin]
-    assert show(pack.tasks, worlds, Showing(tools=3), 5) == shown
-    assert show(pack.tasks, worlds, Showing(tools=3), 6).sets != shown.sets
-    whole = show(pack.tasks, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
+    assert show(pack.tasks, held, worlds, Showing(tools=3), 5) == shown
+    assert show(pack.tasks, held, worlds, Showing(tools=3), 6).sets != shown.sets
+    refusals = [task for task in pack.tasks if task.kind == "forbidden" and task.goal.alternatives[0].outcome != "done"]
+    alone = show(refusals, held, worlds, Showing(tools=3), 5)
+    assert refusals
+    assert {row["task"]: row["environment"] for row in alone.rows} == {task.id: sets[task.id] for task in refusals}
+    whole = show(pack.tasks, held, worlds, Showing(tools=0, brief=False, briefing=False, prompt=""), 5)
     assert [message["role"] for message in whole.rows[0]["prompt"]] == ["user"]
     sizes = {len(worlds.offers(name).without(()).tools) for name in pack.domains}
     plain = {row["environment"] for row in whole.rows if not held[row["task"]].faults}

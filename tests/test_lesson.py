@@ -28,7 +28,6 @@ from agents.lesson import (
     masked,
     name_of,
     names_told,
-    needs_of,
     prompted,
 )
 from agents.rollout import Plan, rollout
@@ -67,7 +66,7 @@ def words(lesson: Lesson) -> int:
 
 def made(row: Example, shape: Shape, seed: int = 0) -> Lesson:
     """The lesson of a conversation, which there must be."""
-    lesson = make_lesson(row.messages, row.tools, shape, seed, words)
+    lesson = make_lesson(row.told, shape, seed, words)
     assert lesson is not None
     return lesson
 
@@ -89,26 +88,26 @@ def fields_of(tool: Mapping[str, Any]) -> dict[str, Any]:
 def test_what_is_needed_is_shown_with_distractors_and_finish_last(most: int, rows: list[Example]) -> None:
     """Whatever the bound: all needed tools, at least `SPARE` others where the domain has them, none twice, and `finish` in the end."""
     for row in rows:
-        needs = needs_of(calls_of(row.messages))
-        names = [name_of(tool) for tool in choose(row.tools, needs, most, chance(7))]
+        needs = row.told.needs
+        names = [name_of(tool) for tool in choose(row.told.tools, needs, most, chance(7))]
         needed = set(needs.arguments) - set(ALWAYS)
         always = len(set(names) & set(ALWAYS))
-        rest = len(row.tools) - always - len(needed)
+        rest = len(row.told.tools) - always - len(needed)
         assert needed <= set(names)
         assert names[-1] == FINISH
         assert len(set(names)) == len(names)
-        assert len(names) - always == (len(row.tools) - always if not most else len(needed) + min(rest, max(SPARE, most - len(needed))))
+        assert len(names) - always == (len(row.told.tools) - always if not most else len(needed) + min(rest, max(SPARE, most - len(needed))))
 
 
 def test_every_second_distractor_is_near(rows: list[Example]) -> None:
     """Of two distractors one shares a word with a needed tool and one does not, where there are both."""
     for row in rows:
-        needs = needs_of(calls_of(row.messages))
+        needs = row.told.needs
         words = {word for name in needs.arguments for word in name.split("_")}
-        others = [name_of(tool) for tool in row.tools if name_of(tool) not in {*needs.arguments, *ALWAYS}]
+        others = [name_of(tool) for tool in row.told.tools if name_of(tool) not in {*needs.arguments, *ALWAYS}]
         near = {name for name in others if words & set(name.split("_"))}
         if near and near != set(others):
-            names = {name_of(tool) for tool in choose(row.tools, needs, 1, chance(3))} & set(others)
+            names = {name_of(tool) for tool in choose(row.told.tools, needs, 1, chance(3))} & set(others)
             assert (len(names & near), len(names - near)) == (1, 1)
 
 
@@ -126,10 +125,23 @@ def test_distractors_can_be_left_out(spare: bool, rows: list[Example]) -> None:
     """Without them the tools are exactly the needed ones and those always shown; a tool is never shown that the conversation's list lacks."""
     for row in rows:
         lesson = made(row, replace(PLAIN, spare=spare, tools=6))
-        needed = {*needs_of(calls_of(row.messages)).arguments, *({name_of(tool) for tool in row.tools} & set(ALWAYS))}
-        assert set(shown(lesson)) <= {name_of(tool) for tool in row.tools}
+        needed = {*row.told.needs.arguments, *({name_of(tool) for tool in row.told.tools} & set(ALWAYS))}
+        assert set(shown(lesson)) <= {name_of(tool) for tool in row.told.tools}
         assert (set(shown(lesson)) == needed) == (not spare)
         assert shown(lesson)[-1] == FINISH
+
+
+def test_tools_do_not_tell_whether_it_may_be_done(rows: list[Example]) -> None:
+    """Whatever a task's twin calls is shown as well, where it is offered: of a refusal the tool that would act, in every lesson."""
+    tasks = {task.id: task for task in load_pack(small_pack()).tasks}
+    acting = 0
+    for row in rows:
+        twin = tasks.get(tasks[row.task].twin)
+        wanted = {step.name for step in twin.solution} & {name_of(tool) for tool in row.told.tools} if twin else set()
+        for seed in SEEDS:
+            assert wanted <= set(shown(made(row, replace(PLAIN, tools=4), seed)))
+        acting += bool(wanted - {name for name, _ in calls_of(row.told.messages)})
+    assert acting > 4
 
 
 # how much
@@ -143,15 +155,15 @@ def test_the_bound_holds_and_distractors_go_before_turns(rows: list[Example]) ->
             free = made(row, PLAIN, seed)
             few = made(row, replace(PLAIN, tools=1), seed)
             for bound in range(words(free) + 100, 0, -max(1, words(free) // 12)):
-                lesson = make_lesson(row.messages, row.tools, replace(PLAIN, tools=12, max_tokens=bound), seed, words)
-                first = make_lesson(row.messages, row.tools, replace(PLAIN, tools=12, max_tokens=bound, whole=True), seed, words)
+                lesson = make_lesson(row.told, replace(PLAIN, tools=12, max_tokens=bound), seed, words)
+                first = make_lesson(row.told, replace(PLAIN, tools=12, max_tokens=bound, whole=True), seed, words)
                 if lesson is None:
                     assert first is None
                     continue
                 assert words(lesson) <= bound
-                assert list(lesson.messages) == list(row.messages[: len(lesson.messages)])
+                assert list(lesson.messages) == list(row.told.messages[: len(lesson.messages)])
                 assert lesson.messages[-1]["role"] == "assistant"
-                assert (len(lesson.messages) == len(row.messages)) == (words(few) <= bound)
+                assert (len(lesson.messages) == len(row.told.messages)) == (words(few) <= bound)
                 assert first == (lesson if words(few) <= bound else None)
                 cut += words(few) > bound
     assert cut > 10
@@ -160,8 +172,8 @@ def test_the_bound_holds_and_distractors_go_before_turns(rows: list[Example]) ->
 def test_the_longest_that_fits_is_taken(rows: list[Example]) -> None:
     """A lesson that lost turns has lost no more than it had to: one turn more would not fit."""
     for row in rows:
-        turns = [index + 1 for index, message in enumerate(row.messages) if message["role"] == "assistant"]
-        sizes = {end: words(made(replace(row, messages=row.messages[:end]), replace(PLAIN, tools=1))) for end in turns}
+        turns = [index + 1 for index, message in enumerate(row.told.messages) if message["role"] == "assistant"]
+        sizes = {end: words(made(replace(row, told=replace(row.told, messages=row.told.messages[:end])), replace(PLAIN, tools=1))) for end in turns}
         for bound in sizes.values():
             lesson = made(row, replace(PLAIN, tools=1, max_tokens=bound))
             assert len(lesson.messages) == max(end for end in turns if sizes[end] <= bound)
@@ -169,7 +181,7 @@ def test_the_longest_that_fits_is_taken(rows: list[Example]) -> None:
 
 def test_what_does_not_fit_at_all_is_none(rows: list[Example]) -> None:
     """A bound that not even the first turn keeps gives no lesson."""
-    assert make_lesson(rows[0].messages, rows[0].tools, Shape(max_tokens=1), 0, words) is None
+    assert make_lesson(rows[0].told, Shape(max_tokens=1), 0, words) is None
 
 
 # names that tell nothing
@@ -208,7 +220,7 @@ def unmasked(lesson: Lesson, original: Lesson) -> Lesson:
 
 def test_masks_hide_every_name_and_lose_nothing(rows: list[Example]) -> None:
     """No old name of a tool or of a described parameter is left in schemas, calls or results; `finish` is as it was; the inverse gives all back."""
-    for row in (row for row in rows if not names_told(row.messages)):
+    for row in (row for row in rows if not names_told(row.told.messages)):
         for seed in SEEDS:
             plain = made(row, replace(PLAIN, tools=8), seed)
             hidden = masked(plain, chance(seed))
@@ -259,7 +271,7 @@ def test_made_up_names_are_never_ones_that_are_there() -> None:
 
 def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Example]) -> None:
     """None at 0, all at 1, about a third at a third; and what hides names shows descriptions, which must be read instead."""
-    names = {name_of(tool) for tool in rows[0].tools}
+    names = {name_of(tool) for tool in rows[0].told.tools}
 
     def hides(share: float) -> list[bool]:
         lessons = [made(rows[0], Shape(masked=share), seed) for seed in range(500)]
@@ -275,10 +287,10 @@ def test_the_share_of_masked_lessons_is_the_shapes(rows: list[Example]) -> None:
 
 def test_names_that_an_error_speaks_of_are_not_hidden(rows: list[Example]) -> None:
     """A lesson whose errors name its tools or arguments keeps the names, whatever the share."""
-    told = [row for row in rows if names_told(row.messages)]
+    told = [row for row in rows if names_told(row.told.messages)]
     assert told
     for row in told:
-        assert {name for name, _ in calls_of(row.messages)} <= set(shown(made(row, replace(PLAIN, masked=1.0))))
+        assert {name for name, _ in calls_of(row.told.messages)} <= set(shown(made(row, replace(PLAIN, masked=1.0))))
 
 
 # shorter schemas
@@ -323,8 +335,8 @@ def test_lessons_list_the_ability_that_their_end_names(rows: list[Example]) -> N
     """Through the whole of `make_lesson`, for those that end as impossible for want of an ability."""
     found = 0
     for row in rows:
-        whole = fields_of(row.tools[-1])["about"]["description"].partition("one of: ")[2].rstrip(".").split(", ")
-        for about in needs_of(calls_of(row.messages)).abouts:
+        whole = fields_of(row.told.tools[-1])["about"]["description"].partition("one of: ")[2].rstrip(".").split(", ")
+        for about in row.told.needs.abouts:
             if about in whole:
                 found += 1
                 for seed in SEEDS:
@@ -343,10 +355,10 @@ def test_without_lookups_nothing_is_read(rows: list[Example]) -> None:
         kept = without_lookups(row)
         called = [name for name, _ in calls_of(kept)]
         assert not set(called) & row.reads
-        assert called == [name for name, _ in calls_of(row.messages) if name not in row.reads]
+        assert called == [name for name, _ in calls_of(row.told.messages) if name not in row.reads]
         assert [message["name"] for message in kept if message["role"] == "tool"] == called[:-1]
-        assert [message for message in row.messages if message in kept] == kept
-        dropped += len(row.messages) - len(kept)
+        assert [message for message in row.told.messages if message in kept] == kept
+        dropped += len(row.told.messages) - len(kept)
     assert dropped
 
 

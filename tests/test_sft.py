@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.lesson import PROMPT
+from agents.lesson import PROMPT, Told
 from agents.students.curves import read_log
 from agents.students.recipe import Lessons, Lora, RecipeError, Sft, read_recipe
 from agents.students.samples import Example, Samples, make_samples, read_examples
@@ -36,6 +36,7 @@ def tool(name: str, *fields: str) -> dict[str, Any]:
 
 
 TOOLS = [tool("get_box", "box_id"), tool("move_box", "box_id", "shelf"), tool("drop_box", "box_id"), tool("finish", "outcome", "answer", "about")]
+NEEDS = json.dumps({"arguments": {"get_box": ["box_id"], "move_box": ["box_id", "shelf"], "finish": ["outcome"]}, "abouts": []})
 
 
 def row(number: int, **changed: Any) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def row(number: int, **changed: Any) -> dict[str, Any]:
         said(f"{box} is up.", "finish", outcome="done"),
     ]
     labels = {"task": f"boxes/single/{number:04}", "agent": "solution", "trial": 0, "domain": "boxes", "split": "train", "kind": "single"}
-    return {"messages": messages, "tools": json.dumps(TOOLS), "reads": ["get_box"], **labels, **changed}
+    right = {"success": True, "valid": True}
+    return {"messages": messages, "tools": json.dumps(TOOLS), "reads": ["get_box"], "needs": NEEDS, **labels, **right, **changed}
 
 
 def write_rows(path: Path, rows: list[Any]) -> Path:
@@ -121,7 +123,7 @@ def test_the_loss_counts_what_the_assistant_says(recipe: Sft, rows: list[Example
     for found in rows:
         asked = '<tool_call>\n{"name": "%s", "arguments": %s}\n</tool_call>' + STOP
         text = ""
-        for message in found.messages:
+        for message in found.told.messages:
             if message["role"] == "assistant":
                 function = message["tool_calls"][0]["function"]
                 text += (message["content"] + "\n" if message["content"] else "") + asked % (function["name"], json.dumps(function["arguments"]))
@@ -386,7 +388,7 @@ def test_a_students_folder_holds_all_there_is_to_know(recipe: Sft, rows: list[Ex
     taught, back = load_model(recipe.model, recipe.template, "fp32"), load_model(str(out), precision="fp32")
     assert back.shown == {"prompt": PROMPT, "brief": True, "tools": 6}
     assert back.format.template == taught.format.template
-    conversation = [*rows[0].messages[:2]], json.loads(row(0)["tools"])
+    conversation = [*rows[0].told.messages[:2]], json.loads(row(0)["tools"])
     assert back.format.prompt(*conversation) == taught.format.prompt(*conversation)
     assert taught.shown == {}
     assert train_sft(changed(recipe, model=str(out)), rows, tmp_path / "next").steps == 4
@@ -411,7 +413,7 @@ def test_only_what_the_recipe_wants_is_trained_on(recipe: Sft, base: Path) -> No
     from agents.students.sft import chosen
 
     found = [
-        Example(f"t{number}", 0, "single", "boxes", split, outcome, frozenset(), [], [])
+        Example(f"t{number}", 0, "single", "boxes", split, outcome, frozenset(), Told([], []))
         for number, (split, outcome) in enumerate(
             [("train", "done"), ("train", "impossible"), ("test", "done"), ("train", ""), ("train", "not_allowed")]
         )

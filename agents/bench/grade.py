@@ -18,7 +18,6 @@ from agents.bench.metrics import Counted, as_data, by, chances, share
 from agents.run import Row, Stored
 from agents.summary import names_of
 from agents.validate import open_env
-from synthtools.backends import BackendName
 from synthtools.pack import Pack, load_pack
 from synthtools.task import Task
 
@@ -104,13 +103,16 @@ class Graded:
         return compare(counted(self.of(before)), counted(self.of(after)))
 
 
-def graded(folder: Path, *, trust: bool = False, backend: BackendName | None = None, progress: Progress | None = None) -> Graded:
-    """Grade the run of a folder. Nothing is asked of agents; what a record says counts only where carrying it out gives the same."""
+def graded(folder: Path, *, trust: bool = False, progress: Progress | None = None) -> Graded:
+    """Grade the run of a folder. Nothing is asked of agents; what a record says counts only where carrying it out gives the same.
+
+    Wherever the run was played, compiled tools are carried out in this process, where the checks of policies see their world.
+    """
     with Stored(folder) as run:
         pack = load_pack(folder / "pack", trust=trust)
         named = names_of(run.agents)
         names = {identity: named[identity] for identity in run.settings["agents"]}
-        episodes = list(_episodes(run, pack, names, (backend, progress)))
+        episodes = list(_episodes(run, pack, names, progress))
         costs = {name: _cost(run, identity, [episode for episode in episodes if episode.agent == name]) for identity, name in names.items()}
         trials = int(run.settings["trials"])
     place = {name: number for number, name in enumerate(names.values())}
@@ -118,9 +120,8 @@ def graded(folder: Path, *, trust: bool = False, backend: BackendName | None = N
     return Graded(read_label(folder, pack), trials, tuple(names.values()), pack.tasks, episodes, costs)
 
 
-def _episodes(run: Stored, pack: Pack, names: Mapping[str, str], how: tuple[BackendName | None, Progress | None]) -> Iterator[Episode]:
-    backend, progress = how
-    env = open_env(run, pack, backend)
+def _episodes(run: Stored, pack: Pack, names: Mapping[str, str], progress: Progress | None) -> Iterator[Episode]:
+    env = open_env(run, pack)
     examiner, tasks = Examiner(env), {task.id: task for task in pack.tasks}
     ((total,),) = run.table("SELECT COUNT(*) FROM trajectory")
     try:

@@ -73,7 +73,7 @@ def bench(
     with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
         plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=users)
         summary, _ = roll(plan, out, workers, held)
-    data = grade(out, trust=trust, backend=backend)
+    data = grade(out, trust=trust)
     if as_json:
         print_json(data)
     else:

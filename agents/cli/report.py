@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli.output import Backend, BadInput, Json, Trust, counted, print_json, print_line, progress
+from agents.cli.output import BadInput, Json, Trust, counted, print_json, print_line, progress
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `synthtools bench --out`, `rollout --out` or `run --out` wrote.")]
 Against = Annotated[Path | None, typer.Option("--against", help="Another run of the same tasks, to hold it against.")]
@@ -19,7 +19,6 @@ def report(
     against: Against = None,
     out: Annotated[Path, typer.Option("--out", dir_okay=False, help="The file to write.")] = Path("report.html"),
     trajectories: Shown = None,
-    backend: Backend = None,
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +30,7 @@ def report(
     if not out.absolute().parent.is_dir():
         raise BadInput(f"--out {out}: there is no folder {out.parent}; make it, or give another place")
     with progress("episodes") as update:
-        made = make_report([run] if against is None else [run, against], trajectories, How(trust, backend, update))
+        made = make_report([run] if against is None else [run, against], trajectories, How(trust, update))
     with replacing(out.absolute()) as file:
         file.write(made.page)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.output import Backend, BadInput, Json, Trust, counted, print_json, print_line, print_table, progress, share
+from agents.cli.output import BadInput, Json, Trust, counted, print_json, print_line, print_table, progress, share
 
 if TYPE_CHECKING:
     from agents.review.desk import Desk
@@ -26,7 +26,6 @@ def review(
     sample: Sample = None,
     seed: Seed = None,
     summary: Summary = False,
-    backend: Backend = None,
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +41,7 @@ def review(
             print_summary(data)
         return
     with progress("grading") as update:
-        desk = Desk(run, Asked(sample, seed), How(trust, backend, update))
+        desk = Desk(run, Asked(sample, seed), How(trust, update))
     with desk:
         _serve(desk, port)
 

@@ -16,7 +16,8 @@ from agents.episode import Crowd, begin, seed_of
 from agents.evaluation.probe import Episode, Probed, probe_together
 from agents.evaluation.score import Point
 from agents.evaluation.solo import Solo
-from agents.lesson import Needs, brief, choose, needs_of
+from agents.lesson import brief, choose
+from agents.needs import Needs, needs_of_task
 from agents.player import code_digest
 from envs import ToolEnv
 from envs.worlds import as_worlds
@@ -51,14 +52,9 @@ def openings(pack: Pack, tasks: Sequence[Task], view: View, seed: int) -> list[O
     made = []
     for task in tasks:
         opening = begin(task, env, seed_of(seed, task.id, "", 0))[1]
-        made.append(_viewed(opening, _needs(task, twins.get(task.twin)), view, seed))
+        made.append(_viewed(opening, needs_of_task(task, twins.get(task.twin)), view, seed))
     env.close()
     return made
-
-
-def _needs(task: Task, twin: Task | None) -> Needs:
-    """What the task's solution calls, and what its twin's does: what is offered must not tell which of the two it is."""
-    return needs_of((step.name, step.arguments) for one in (task, twin) if one is not None for step in one.solution)
 
 
 def _viewed(opening: Opening, needs: Needs, view: View, seed: int) -> Opening:

@@ -14,7 +14,6 @@ from agents.run import RunError, Stored
 from agents.summary import names_of
 from agents.trajectory import Trajectory
 from agents.validate import open_env
-from synthtools.backends import BackendName
 from synthtools.pack import Pack, load_pack
 
 Progress = Callable[[int, int], None]
@@ -27,7 +26,6 @@ class How:
     """How episodes are carried out."""
 
     trust: bool = False
-    backend: BackendName | None = None
     progress: Progress | None = None
 
 
@@ -47,7 +45,7 @@ def place_of(episode: Episode) -> Place:
 
 def grade_all(folders: Sequence[Path], how: How) -> list[Graded]:
     """The grade of each run. Raises RunError where they are not of the same tasks."""
-    runs = [graded(folder, trust=how.trust, backend=how.backend, progress=how.progress) for folder in folders]
+    runs = [graded(folder, trust=how.trust, progress=how.progress) for folder in folders]
     for folder, run in zip(folders, runs, strict=True):
         if run.label.digest != runs[0].label.digest:
             raise RunError(f"{folder}: is of other tasks than {folders[0]}; agents are held against one another at the same suite")
@@ -76,7 +74,7 @@ class Telling:
         except BaseException:
             self._run.close()
             raise
-        self._env = open_env(self._run, self._pack, how.backend)
+        self._env = open_env(self._run, self._pack)
         self._examiner = Examiner(self._env)
         self._tasks = {task.id: task for task in self._pack.tasks}
         self._identities = {name: identity for identity, name in names_of(self._run.agents).items()}

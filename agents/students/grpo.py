@@ -89,7 +89,7 @@ def prepare(recipe: Grpo, pack: Pack) -> Course:
     worlds = worlds_of(tasks, pack.domains)
     digest = hashlib.sha256("\n".join(sorted(task.id for task in tasks)).encode()).hexdigest()
     pool = Pool(worlds, tasks, reward=recipe.reward, max_steps=recipe.max_calls)
-    return Course(show(tasks, worlds, recipe.showing(), recipe.seed), pool, digest)
+    return Course(show(tasks, {task.id: task for task in pack.tasks}, worlds, recipe.showing(), recipe.seed), pool, digest)
 
 
 def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress: Progress | None = None) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from agents.lesson import Lesson, Shape, calls_of, joined, make_lesson
+from agents.lesson import Lesson, Shape, Told, joined, make_lesson
+from agents.needs import calls_of, needs_from_text
 from agents.students.format import ChatFormat
 from synthtools.finish import NAME as FINISH
 from synthtools.seed import derive
@@ -38,8 +39,7 @@ class Example:
     """Of its `finish`; empty where it has none."""
     reads: frozenset[str]
     """Those of its tools that only read."""
-    messages: Sequence[Mapping[str, Any]]
-    tools: Sequence[Mapping[str, Any]]
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +79,23 @@ class Samples:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """The rows of `train.jsonl`, or of the folder or the run that holds it, in their order. Raises DataError."""
+    """The rows of `train.jsonl`, or of the folder or the run that holds it, in their order; of `all.jsonl` those that may be learned from.
+
+    Raises DataError.
+    """
     found = next((file for file in (path, path / "train.jsonl", path / "export" / "train.jsonl") if file.is_file()), None)
     if found is None:
         raise DataError(f"{path}: no export here; give a train.jsonl, or the folder that `synthtools export` wrote")
-    rows = []
+    rows: list[Example] = []
+    number = 0
     for number, line in enumerate(found.read_bytes().splitlines(), 1):
         try:
-            rows.append(_example(orjson.loads(line)))
+            row = orjson.loads(line)
+            rows += [_example(row)] if row["success"] and row["valid"] else []
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise DataError(f"{found}:{number}: is no conversation as `synthtools export` writes them ({type(error).__name__}: {error})") from None
     if not rows:
-        raise DataError(f"{found}: holds no conversation")
+        raise DataError(f"{found}: holds no conversation{' that succeeded and is valid' if number else ''}")
     return rows
 
 
@@ -109,8 +114,7 @@ def _example(row: Mapping[str, Any]) -> Example:
         *(row["task"], row["trial"], row["kind"], row["domain"], row["split"]),
         outcome=str(ending.get("outcome", "")) if isinstance(ending, dict) else "",
         reads=frozenset(row["reads"]),
-        messages=messages,
-        tools=tools,
+        told=Told(messages, tools, needs_from_text(row["needs"])),
     )
 
 
@@ -153,7 +157,7 @@ class _Table:
 
     def seat(self, row: Example) -> None:
         """Put a conversation beside others of its opening, or by itself, or leave it out where it fits nowhere."""
-        waiting = self._waiting.setdefault((row.domain, str(row.messages[0]["content"])), [])
+        waiting = self._waiting.setdefault((row.domain, str(row.told.messages[0]["content"])), [])
         for place, (group, _) in enumerate(waiting):
             lesson = self._lesson([*group, row], whole=True)
             if lesson is not None:
@@ -177,7 +181,7 @@ class _Table:
         ended = _ended(lesson)
         self.whole += ended
         waiting.append((group, lesson))
-        if len(group) >= self._shape.requests or not ended:
+        if len(group) >= self._shape.requests or not _ended(lesson, alone=True):
             self._write(waiting.pop()[1])
         self._finish(waiting, WAITING)
 
@@ -190,27 +194,28 @@ class _Table:
         self.samples.append(Sample(*self._format.sample(lesson.messages, lesson.tools)))
 
     def _lesson(self, rows: Sequence[Example], *, whole: bool) -> Lesson | None:
-        together = joined([(_messages(row, self._shape), row.tools) for row in rows])
+        together = joined([_told(row, self._shape) for row in rows])
         if together is None:
             return None
         seed = derive(self._seed, rows[0].task, rows[0].trial)
-        return make_lesson(*together, replace(self._shape, whole=whole), seed, lambda lesson: self._format.length(lesson.messages, lesson.tools))
+        return make_lesson(together, replace(self._shape, whole=whole), seed, lambda lesson: self._format.length(lesson.messages, lesson.tools))
 
 
-def _messages(row: Example, shape: Shape) -> Sequence[Mapping[str, Any]]:
-    return row.messages if shape.lookups else without_lookups(row)
+def _told(row: Example, shape: Shape) -> Told:
+    return row.told if shape.lookups else replace(row.told, messages=without_lookups(row))
 
 
-def _ended(lesson: Lesson) -> bool:
-    """Whether a lesson's last turn ends the conversation, so that another may follow."""
-    return any(call["function"]["name"] == FINISH for call in lesson.messages[-1].get("tool_calls") or ())
+def _ended(lesson: Lesson, *, alone: bool = False) -> bool:
+    """Whether a lesson's last turn ends the conversation; `alone`: and does nothing else, so that another may follow."""
+    names = [call["function"]["name"] for call in lesson.messages[-1].get("tool_calls") or ()]
+    return names == [FINISH] if alone else FINISH in names
 
 
 def without_lookups(row: Example) -> list[Mapping[str, Any]]:
     """The conversation without the turns in which nothing but reading is done, and without what they read."""
     kept: list[Mapping[str, Any]] = []
     reading = False
-    for message in row.messages:
+    for message in row.told.messages:
         if message["role"] == "assistant":
             calls = message.get("tool_calls") or ()
             reading = bool(calls) and all(call["function"]["name"] in row.reads for call in calls)

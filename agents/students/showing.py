@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
-from agents.lesson import PROMPT, Needs, Tool, brief, choose, needs_of
+from agents.lesson import PROMPT, Tool, brief, choose
+from agents.needs import Needs, both, needs_of_task
 from envs.offer import opening_words
 from envs.worlds import Worlds
 from synthtools.domain import Domain
@@ -43,22 +44,23 @@ class Shown:
     """Name → exact schemas, as chat models take them."""
 
 
-def show(tasks: Iterable[Task], worlds: Worlds, showing: Showing, seed: int) -> Shown:
-    """Rows and sets of tools. The choice of tools is drawn once for all tasks that call the same ones.
+def show(tasks: Sequence[Task], twins: Mapping[str, Task], worlds: Worlds, showing: Showing, seed: int) -> Shown:
+    """Rows and sets of tools. The choice of tools is drawn once for all tasks that call the same ones, or whose twins do.
 
-    What counts is what the solution calls, and what that of its twin does: what is offered must not tell whether it may be done.
+    `twins`: the tasks by id that twins are looked up in, whether they are among those that are shown or not.
     """
-    held = {task.id: task for task in tasks}
-    kinds = {task.id: _Kind.of(task, held.get(task.twin), showing) for task in held.values()}
-    needs: dict[_Kind, list[tuple[str, Any]]] = {}
-    for task in held.values():
-        needs.setdefault(kinds[task.id], []).extend((step.name, step.arguments) for step in task.solution)
+    takes = {task.id: needs_of_task(task, twins.get(task.twin)) for task in tasks}
+    kinds = {task.id: _Kind.of(task, takes[task.id], showing) for task in tasks}
+    needs: dict[_Kind, Needs] = {}
+    for task in tasks:
+        kind = kinds[task.id]
+        needs[kind] = both(needs[kind], takes[task.id]) if kind in needs else takes[task.id]
     return Shown(
         rows=tuple(
             {"prompt": opening(task, worlds.offers(task.domain).domain, showing), "task": task.id, "environment": kinds[task.id].name(seed)}
-            for task in held.values()
+            for task in tasks
         ),
-        sets={kind.name(seed): kind.tools(worlds, needs_of(calls), showing, seed) for kind, calls in needs.items()},
+        sets={kind.name(seed): kind.tools(worlds, taken, showing, seed) for kind, taken in needs.items()},
     )
 
 
@@ -86,9 +88,7 @@ class _Kind:
     """The tasks' faults, as JSON text, for they may have tools shown otherwise; empty where there are none."""
 
     @classmethod
-    def of(cls, task: Task, twin: Task | None, showing: Showing) -> _Kind:
-        steps = [step for one in (task, twin) if one is not None for step in one.solution]
-        needs = needs_of((step.name, step.arguments) for step in steps)
+    def of(cls, task: Task, needs: Needs, showing: Showing) -> _Kind:
         faults = orjson.dumps(faults_to_json(task.faults)).decode() if task.faults else ""
         called = sorted(needs.arguments.keys() - {FINISH}) if showing.tools or showing.brief else ()
         rules = tuple(rule.name for rule in task.rules)
