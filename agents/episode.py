@@ -53,7 +53,9 @@ def begin(task: Task, env: ToolEnv, seed: int) -> tuple[str, Opening]:
 
 
 def make(turn: Turn, number: int, env: ToolEnv) -> tuple[list[str], list[Step], float]:
-    """Make the calls of a turn until the episode is over: their observations, their records, and the reward."""
+    """Make the calls of a turn until the episode is over: their observations, their records, and the reward. ValueError where it has none."""
+    if not turn.calls:
+        raise ValueError("an agent made a turn without a call; text alone is a turn that calls `finish`")
     observations: list[str] = []
     steps: list[Step] = []
     reward = 0.0
@@ -74,8 +76,6 @@ def episode(observation: str, opening: Opening, env: ToolEnv, *, pack: str, agen
     observations, steps, reward, turns = [observation], list[Step](), 0.0, 0
     while not (env.terminated or env.truncated):
         turn = yield observations
-        if not turn.calls:
-            raise ValueError(f"agent {agent} made a turn without a call; text alone is a turn that calls `finish`")
         observations, made, gained = make(turn, turns, env)
         steps += made
         reward += gained

@@ -133,4 +133,4 @@ def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
 
 
-sound, gone = frail(""), frail("gone")
+sound, gone, poor = frail(""), frail("gone"), frail("budget")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -233,6 +234,36 @@ def test_the_command_prints_the_keys_that_scripts_rely_on(capsys: pytest.Capture
     assert data["agents"]["solution"]["episode_success"]["mean"] == 1.0
     assert invoke(command) == 0
     assert "episode success" in capsys.readouterr().out
+
+
+class Silent:
+    """An agent that says something without a call, again and again."""
+
+    name = identity = "silent"
+
+    def begin(self, opening: Opening) -> None:
+        """Nothing is needed."""
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """No call."""
+        return Turn((), "hello")
+
+
+def test_a_turn_without_a_call_is_an_error(pack: Pack) -> None:
+    """As in a rollout, for an episode would never end."""
+    with pytest.raises(ValueError, match="a turn without a call"):
+        evaluate(prepare(pack, Choice("train", most=1), View()), lambda tasks: Silent())
+
+
+@pytest.mark.parametrize(("agent", "words"), [("gone", "nobody is there"), ("poor", "spent")])
+def test_an_agent_that_is_lost_loses_nothing_else(agent: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An endpoint that is down and a budget that is spent are told in one line, with where the rest is kept."""
+    command = ["evaluate", "--pack", str(small_pack()), "--agent", f"packs:{agent}", "--split", "all", "--json"]
+    for out, kept in (([], "nothing is kept without --out"), (["--out", str(tmp_path)], f"what was done is in {tmp_path}")):
+        assert invoke([*command, *out]) == 1
+        printed = capsys.readouterr()
+        assert (printed.out, words in printed.err, kept in printed.err) == ("", True, True)
+        assert "Traceback" not in printed.err
 
 
 @pytest.mark.parametrize(

@@ -332,8 +332,23 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
     grpo(longer, tmp_path / "whole")
     parts, whole = weights(tmp_path / "parts"), weights(tmp_path / "whole")
     assert all(torch.equal(parts[name], whole[name]) for name in whole)
+    grpo(longer, tmp_path / "parts")
+    assert [row["step"] for row in read_log(tmp_path / "parts" / "log.jsonl")] == [1, 2, 3]
+    assert all(torch.equal(parts[name], tensor) for name, tensor in weights(tmp_path / "parts").items())
     with pytest.raises(RecipeError, match="another recipe"):
         grpo(recipe.model_copy(update={"seed": 1}), tmp_path / "parts")
+
+
+def test_an_epoch_has_its_order_whenever_it_begins(recipe: Grpo, tmp_path: Path, pack: Pack, scripted: list[Script]) -> None:
+    """Every task comes once in each epoch, though the run is stopped and goes on within a later one; and in the order of a run in one part."""
+    from agents.students.grpo import grpo
+
+    for name, lengths in (("parts", (3, 4)), ("whole", (4,))):
+        for steps in lengths:
+            grpo(recipe.model_copy(update={"steps": steps, "tasks": 4, "batch": 4, "generations": 2, "save_every": 1}), tmp_path / name)
+    parts = [prompt for script in scripted[:2] for prompt in script.prompts]
+    assert parts == scripted[2].prompts
+    assert sorted(set(parts[: len(parts) // 2])) == sorted(set(parts[len(parts) // 2 :]))
 
 
 def test_small_steps_are_not_rounded_away(recipe: Grpo, base: Path, tmp_path: Path, scripted: list[Script]) -> None:

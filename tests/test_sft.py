@@ -179,8 +179,8 @@ class Killed(Exception):
     """What ends a training at once, where a test wants it."""
 
 
-def kill_after_saving(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every trainer ends when it has written its first checkpoint."""
+def kill_after_saving(monkeypatch: pytest.MonkeyPatch, saved: int) -> None:
+    """Every trainer ends when it has written its first checkpoint, at this step."""
     from transformers import TrainerCallback
 
     from agents.students import sft
@@ -192,7 +192,7 @@ def kill_after_saving(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             """One step after the checkpoint, so that there is a line in the log to make again."""
-            if state.global_step == 3:
+            if state.global_step == saved + 1:
                 raise Killed
 
     def make_short(*arguments: Any) -> Any:
@@ -203,10 +203,15 @@ def kill_after_saving(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sft, "make_trainer", make_short)
 
 
+ACCUMULATED = {"epochs": 2.5, "accumulate": 2}
+LATER = {"epochs": 3.0, "batch": 3, "save_every": 5}
+"""Killed within an epoch that is not the first."""
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"precision": "bf16", "learning_rate": 1e-3}, {"precision": "mixed"}, {"lora": Lora(rank=2, dropout=0.5)}, {"epochs": 2.5, "accumulate": 2}],
-    ids=["fp32", "bf16", "mixed", "lora", "accumulated"],
+    [{}, {"precision": "bf16", "learning_rate": 1e-3}, {"precision": "mixed"}, {"lora": Lora(rank=2, dropout=0.5)}, ACCUMULATED, LATER],
+    ids=["fp32", "bf16", "mixed", "lora", "accumulated", "later"],
 )
 def test_a_killed_training_ends_as_an_undisturbed_one(settings: dict[str, Any], recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
     """Weights are equal to the bit, and so is the log but for its times; a call after the end changes nothing."""
@@ -214,10 +219,10 @@ def test_a_killed_training_ends_as_an_undisturbed_one(settings: dict[str, Any], 
 
     wanted = changed(recipe, **settings)
     with pytest.MonkeyPatch.context() as patch:
-        kill_after_saving(patch)
+        kill_after_saving(patch, wanted.save_every)
         with pytest.raises(Killed):
             train_sft(wanted, rows, tmp_path / "parts")
-    assert [row["step"] for row in read_log(tmp_path / "parts" / "log.jsonl")] == [1, 2]
+    assert [row["step"] for row in read_log(tmp_path / "parts" / "log.jsonl")] == list(range(1, wanted.save_every + 1))
     assert not (tmp_path / "parts" / "model.safetensors").exists()
     parts, whole = train_sft(wanted, rows, tmp_path / "parts"), train_sft(wanted, rows, tmp_path / "whole")
     assert parts.steps == whole.steps > 3
@@ -228,6 +233,18 @@ def test_a_killed_training_ends_as_an_undisturbed_one(settings: dict[str, Any], 
     again = train_sft(wanted, rows, tmp_path / "whole")
     assert (again.steps, again.loss) == (whole.steps, whole.loss)
     assert all(torch.equal(theirs[name], tensor) for name, tensor in weights(tmp_path / "whole").items())
+
+
+def test_a_training_that_diverges_ends_in_one_line(recipe: Sft, rows: list[Example], tmp_path: Path) -> None:
+    """At the step whose loss is no number, which is not logged as something else; nothing is left that looks like a student."""
+    from agents.students.curves import Diverged
+    from agents.students.sft import train_sft
+
+    for _ in range(2):
+        with pytest.raises(Diverged, match=r"step \d+: (?:loss|grad_norm) is nan; begin anew with a lower learning rate"):
+            train_sft(changed(recipe, learning_rate=1e38), rows, tmp_path / "wild")
+    assert all(loss for _, loss in losses(tmp_path / "wild"))
+    assert not (tmp_path / "wild" / "model.safetensors").exists()
 
 
 def losses(out: Path) -> list[tuple[int, float]]:

@@ -143,6 +143,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from agents.evaluation.evaluate import EvaluationError
     from agents.lock import Locked
     from agents.run import RunError
+    from agents.students.curves import Diverged
     from agents.students.environment import ToolNameError
     from agents.students.fetch import FetchError
     from agents.students.format import FormatError
@@ -161,6 +162,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         BlueprintError,
         ChoiceError,
         DataError,
+        Diverged,
         EngineError,
         EvaluationError,
         FetchError,

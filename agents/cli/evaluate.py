@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agents.cli.output import BadInput, Json, Seed, make_folder, print_json, print_line, print_table, progress
+from agents.cli.output import BadInput, Failed, Json, Seed, make_folder, print_json, print_line, print_table, progress
 from agents.cli.rollout import find_pack
 from agents.cli.train import refuse_without_packages
 
@@ -45,6 +45,7 @@ def evaluate(
     names = [*([before] if before else []), *(models or []), *(agents or [])]
     if not names:
         raise BadInput("no agent to evaluate: give --model or --agent")
+    from agents.agent import OutOfBudget
     from agents.choice import Choice
     from agents.evaluation.evaluate import View, prepare
     from agents.evaluation.evaluate import evaluate as run_all
@@ -58,8 +59,12 @@ def evaluate(
         make_folder(out)
     results: dict[str, list[Probed]] = {}
     for name, maker in makers.items():
-        with progress(f"evaluating {Path(name).name}") as update:
-            results[name] = run_all(evaluation, maker, out, update)
+        try:
+            with progress(f"evaluating {Path(name).name}") as update:
+                results[name] = run_all(evaluation, maker, out, update)
+        except (ConnectionError, OutOfBudget) as error:
+            kept = f"what was done is in {out}, and the same command goes on there" if out else "nothing is kept without --out"
+            raise Failed(f"--agent {name}: {error}; {kept}") from None
     data = {**report(results, before), "tools": view.tools, "brief": view.brief, "pack": evaluation.settings["pack"], "tasks": len(evaluation.tasks)}
     if as_json:
         print_json(data)

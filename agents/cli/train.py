@@ -84,7 +84,7 @@ def grpo(
         print_line(f"{trained.steps:,} steps over {trained.tasks:,} tasks")
         print_line(f"Mean reward {trained.first_reward:.3f} over the first fifth of the steps, {trained.last_reward:.3f} over the last")
         print_line(f"The model is in {out}, its curve in {out / 'curve.png'}")
-    if not trained.last_reward and not trained.first_reward:
+    if not trained.best_reward:
         raise Failed(f"{out}: no rollout was ever rewarded, so nothing was learned; begin with a model that makes calls, or take easier tasks")
 
 

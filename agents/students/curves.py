@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,10 @@ from synthtools.replacing import replacing
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 LOG = "log.jsonl"
+
+
+class Diverged(ValueError):
+    """A training whose numbers are none any more; the message is one line for people."""
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -39,6 +44,7 @@ def log_callback(path: Path, progress: Progress | None = None, also: Callable[[]
     """A callback for trainers of transformers that writes what they log, a line a step, and tells how far they are.
 
     `also`: asked for more numbers at each line. Names with a slash, of which trainers have many, are kept but for rewards of single classes.
+    Raises Diverged within the step whose loss or gradient is no number.
     """
     from transformers import TrainerCallback
 
@@ -51,6 +57,9 @@ def log_callback(path: Path, progress: Progress | None = None, also: Callable[[]
         numbers = {name: float(value) for name, value in (logs or {}).items() if _is_kept(name, value)}
         if "train_runtime" in numbers or not numbers:
             return
+        lost = next((name for name in ("loss", "grad_norm") if not math.isfinite(numbers.get(name, 0.0))), None)
+        if lost:
+            raise Diverged(f"step {state.global_step}: {lost} is {numbers[lost]}; begin anew with a lower learning rate, in another folder")
         row = {"step": state.global_step, "seconds": round(time.monotonic() - begun, 2), **numbers, **(also() if also else {})}
         with path.open("ab") as file:
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))

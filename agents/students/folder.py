@@ -74,10 +74,10 @@ def last_checkpoint(out: Path) -> Path | None:
     return next((path for path in found if (path / "trainer_state.json").is_file()), None)
 
 
-def is_done(checkpoint: Path) -> bool:
-    """Whether it is of the last step."""
+def is_done(checkpoint: Path, steps: int = 0) -> bool:
+    """Whether it is of the last of so many steps; 0: of as many as its training was to have."""
     state = orjson.loads((checkpoint / "trainer_state.json").read_bytes())
-    return bool(state["global_step"] >= state["max_steps"])
+    return bool(state["global_step"] >= (steps or state["max_steps"]))
 
 
 def take_back(trainer: Any, checkpoint: Path) -> None:

@@ -17,16 +17,18 @@ from agents.students.folder import (
     CURVE,
     base_digest,
     claim,
+    is_done,
     keep_card,
     keep_model,
     last_checkpoint,
     licence,
     only_known_warnings,
+    take_back,
     weights_in,
 )
 from agents.students.format import ChatFormat, FormatError
 from agents.students.model import Model, device, load_model
-from agents.students.recipe import Grpo
+from agents.students.recipe import Grpo, RecipeError
 from agents.students.showing import Shown, show
 from envs.worlds import worlds_of
 from synthtools.pack import Pack, load_pack
@@ -46,6 +48,8 @@ class Trained:
     first_reward: float
     """Mean of the first fifth of the steps."""
     last_reward: float
+    best_reward: float
+    """Mean of the best step."""
 
 
 def grpo(recipe: Grpo, out: Path, progress: Progress | None = None) -> Trained:
@@ -64,7 +68,10 @@ def grpo(recipe: Grpo, out: Path, progress: Progress | None = None) -> Trained:
     trainer = make_trainer(recipe, model, course, out, progress)
     last = last_checkpoint(out)
     with only_known_warnings():
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        if last and is_done(last, recipe.steps):
+            take_back(trainer, last)
+        else:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     keep_model(trainer, model, out)
     course.pool.close()
     draw(out / LOG, out / CURVE, _CURVES, f"GRPO, {recipe.reward} reward, {recipe.generations} rollouts a task")
@@ -84,8 +91,11 @@ class Course:
 
 
 def prepare(recipe: Grpo, pack: Pack) -> Course:
-    """The recipe's tasks as rows, and the environments that they are played in."""
+    """The recipe's tasks as rows, and the environments that they are played in. Raises RecipeError where they are too few for a step."""
     tasks = choose_tasks(pack, recipe.choice())
+    wanted = recipe.batch // recipe.generations
+    if len(tasks) < wanted:
+        raise RecipeError(f"a step takes {wanted} tasks (batch / generations) and there are {len(tasks)}; give a smaller batch, or more tasks")
     worlds = worlds_of(tasks, pack.domains)
     digest = hashlib.sha256("\n".join(sorted(task.id for task in tasks)).encode()).hexdigest()
     pool = Pool(worlds, tasks, reward=recipe.reward, max_steps=recipe.max_calls)
@@ -97,6 +107,8 @@ def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress
     from datasets import Dataset
     from transformers import PrinterCallback
     from trl.trainer.grpo_trainer import GRPOTrainer
+
+    from agents.students.order import order_by_epoch
 
     read_calls(model.format)
     with only_known_warnings():
@@ -110,6 +122,7 @@ def make_trainer(recipe: Grpo, model: Model, course: Course, out: Path, progress
             callbacks=[log_callback(out / LOG, progress, lambda: episodes(course.pool))],
         )
     trainer.remove_callback(PrinterCallback)
+    order_by_epoch(trainer)
     if weights_in(recipe.precision) == "bf16":
         from agents.students.optimiser import MasterAdamW
 
@@ -235,6 +248,7 @@ def _trained(out: Path, course: Course) -> Trained:
         environments=course.pool.made,
         first_reward=sum(rewards[:fifth]) / fifth,
         last_reward=sum(rewards[-fifth:]) / fifth,
+        best_reward=max(rewards),
     )
 
 
@@ -247,7 +261,7 @@ def card(recipe: Grpo, base: str, pack: Pack, course: Course, trained: Trained) 
         "pack": pack.digest,
         "tasks": course.digest,
         "recipe": recipe.model_dump(),
-        "shown": {"prompt": recipe.prompt, "brief": recipe.brief, "tools": recipe.tools},
+        "shown": {"prompt": recipe.prompt, "brief": recipe.brief, "briefing": recipe.briefing, "tools": recipe.tools},
         "trained": asdict(trained),
     }
 

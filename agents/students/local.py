@@ -86,6 +86,8 @@ class LocalAgent:
         prompt = str(shown.get("prompt", PROMPT)) if settings.prompt is None else settings.prompt
         if bool(shown.get("brief", False)) if settings.brief is None else settings.brief:
             opening = replace(opening, tools=[brief(tool) for tool in opening.tools])
+        if not shown.get("briefing", True):
+            opening = replace(opening, briefing="")
         return Seat(Conversation(opening, prompt, as_object, named=True), (opening.task, opening.seed))
 
     def answer(self, seats: Sequence[Seat]) -> list[Turn | None]:

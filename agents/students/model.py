@@ -36,7 +36,7 @@ class Model:
     tokenizer: PreTrainedTokenizerBase
     format: ChatFormat
     shown: dict[str, Any]
-    """How lessons were shown to it, as `student.json` beside the weights says: `prompt`, `brief`, `tools`; empty for a model that is none of ours."""
+    """How it was taught, as `student.json` beside the weights says: `prompt`, `brief`, `briefing`, `tools`; empty for a model of others."""
 
 
 def device() -> str:

@@ -88,6 +88,7 @@ def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path, progres
     """TRL's trainer, set up as the recipe says."""
     from transformers import PrinterCallback
 
+    from agents.students.order import order_by_epoch
     from agents.students.trainer import AssistantTrainer
 
     weights = model.model
@@ -109,6 +110,7 @@ def make_trainer(recipe: Sft, model: Model, samples: Samples, out: Path, progres
             callbacks=[log_callback(out / LOG, progress)],
         )
     trainer.remove_callback(PrinterCallback)
+    order_by_epoch(trainer)
     return trainer
 
 
@@ -147,6 +149,7 @@ def config(recipe: Sft, out: Path) -> SFTConfig:
         seed=recipe.seed,
         data_seed=recipe.seed,
         logging_steps=1,
+        logging_nan_inf_filter=False,
         save_steps=recipe.save_every,
         save_total_limit=1,
         dataloader_pin_memory=False,
