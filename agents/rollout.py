@@ -109,11 +109,9 @@ def spread(plan: Plan, player: Player, jobs: Sequence[list[Item]], funds: Funds)
                     yield _lost(player, worker)
                     worker = _hire(plan, replace(funds, own=worker.spent))
                     crew.append(worker)
-                    continue
-                if batch.last:
-                    worker.jobs.pop(0)
-                returned += _take_back(worker, batch)
-                yield batch
+                else:
+                    returned += _take_back(worker, batch)
+                    yield batch
             for worker in crew:
                 _feed(worker, waiting, returned, crew)
         if returned:
@@ -171,6 +169,7 @@ def _take_back(worker: Worker, batch: Batch) -> list[list[Item]]:
 
 
 def _receive(worker: Worker) -> Batch | None:
+    """Its next batch, put to its account; None where it has died."""
     try:
         batch = worker.pipe.recv()
     except (EOFError, ConnectionResetError):
@@ -179,6 +178,8 @@ def _receive(worker: Worker) -> Batch | None:
         return None
     for agent, spent in batch.spent.items():
         worker.spent[agent] = worker.spent.get(agent, NOTHING) + spent
+    if batch.last:
+        worker.jobs.pop(0)
     return batch
 
 

@@ -138,7 +138,7 @@ class Run:
         return set(self._db.execute("SELECT pack, task, agent, trial FROM trajectory"))
 
     def add(self, rows: Sequence[Row], failures: Sequence[Failure] = (), spent: Mapping[str, Spent] = _NOTHING) -> None:
-        """Keep these; they are on disk when the group is full or has waited long enough, at `close`, and at once, with it, where anything was spent."""
+        """Keep these; they are on disk when the group is full or has waited long enough, at `close`, and at once where anything was spent."""
         self._waiting += [_values(row) for row in rows]
         with self._db:
             self._db.executemany(_LOSE, [_failure_values(item) for item in failures])

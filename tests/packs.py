@@ -167,4 +167,4 @@ def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
 
 
-sound, gone = frail(""), frail("gone")
+sound, gone, thrifty = frail(""), frail("gone"), costly(1_000_000)

@@ -256,7 +256,7 @@ def test_a_worker_that_dies_hands_on_what_it_has_spent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [1.0, 0.7, 0.1])
 def test_what_one_process_cannot_pay_for_another_does(share: float, tmp_path: Path) -> None:
-    """Where the first tasks take most of the budget: it is spent before anything is left over, and passed by a last request of each process at most."""
+    """Where the first tasks take most of the budget: it is spent before any is left, and passed by one request of each process at most."""
     first = [task.id for task in PACK.tasks if task.domain == PACK.tasks[0].domain][:4]
     costs = {task.id: 100 if task.id in first else 1 for task in PACK.tasks}
     budget = int(share * sum(costs.values()))
