@@ -28,7 +28,9 @@ def print_grade(data: Mapping[str, Any]) -> None:
         difference, p = _share(compared["difference"]), compared["p"]
         if p is not None:
             print_line(f"{compared['after']} against {compared['before']}: {difference}, p {'< 0.001' if p < 0.001 else f'{p:.3f}'}")
-    print_line("In brackets the 95 % interval, by a bootstrap over domains and their tasks.")
+    print_line("In brackets the 95 % interval, by a bootstrap over domains and their tasks: how it could come out in other domains like these.")
+    if data["compared"]:
+        print_line("p: the chance of such a difference, were both alike in each of these domains, with tasks independent there.")
 
 
 def _rows(agents: Mapping[str, Grade], title: str, first: str, rows: Sequence[tuple[str, Sequence[object]]]) -> None:
