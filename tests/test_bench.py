@@ -62,9 +62,9 @@ def test_agents_of_every_kind_are_graded_together(capsys: pytest.CaptureFixture[
     assert all(one["success"]["n"] == len(PACK.tasks) and one["unscored"] == 0 for one in data["agents"].values())
     cost = data["agents"]["tiny"]["cost"]
     assert cost["calls"] >= len(PACK.tasks)
-    assert cost["tokens"] == 120 * cost["calls"]
+    assert (cost["tokens"], cost["completion_tokens"]) == (120 * cost["calls"], 20 * cost["calls"])
     assert cost["money"] == pytest.approx(cost["calls"] * (100 * 2 + 20 * 10) / 1e6)
-    assert data["agents"]["finish"]["cost"]["money"] is None
+    assert (data["agents"]["finish"]["cost"]["money"], data["agents"]["finish"]["cost"]["tokens"]) == (None, None)
 
 
 def test_a_dry_run_says_what_it_would_take_and_runs_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

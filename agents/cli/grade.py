@@ -68,8 +68,9 @@ def _manner_rows(agents: Mapping[str, Grade]) -> list[tuple[str, list[object]]]:
         "rows changed that nobody asked for": "collateral",
     }
     rows: list[tuple[str, list[object]]] = [(words, [_figure(key, grade[key]) for grade in grades]) for words, key in names.items()]
-    rows += [(key, [_figure(key, grade["cost"][key]) for grade in grades]) for key in ("calls", "tokens", "money", "seconds")]
-    return rows
+    taken = {"calls": "calls", "tokens": "tokens of prompts and completions", "completion_tokens": "tokens of completions, where scored"}
+    taken |= {"money": "money", "seconds": "seconds"}
+    return [*rows, *((words, [_figure(key, grade["cost"][key]) for grade in grades]) for key, words in taken.items())]
 
 
 def _figure(key: str, value: float | None) -> object:

@@ -115,7 +115,8 @@ const MANNER = [
   ["episodes that broke a policy", (grade) => grade.violations.toLocaleString("en")],
   ["rows changed that nobody asked for", (grade) => grade.collateral.toLocaleString("en")],
   ["calls", (grade) => grade.cost.calls.toLocaleString("en")],
-  ["tokens", (grade) => grade.cost.tokens.toLocaleString("en")],
+  ["tokens of prompts and completions", (grade) => grade.cost.tokens?.toLocaleString("en") ?? "-"],
+  ["tokens of completions, where scored", (grade) => grade.cost.completion_tokens.toLocaleString("en")],
   ["money", (grade) => grade.cost.money?.toFixed(2) ?? "-"],
   ["episodes that our side lost, unscored", (grade) => grade.unscored.toLocaleString("en")],
 ];
