@@ -212,9 +212,8 @@ def rebuilt(path: Path, suites: Mapping[str, Suite]) -> tuple[Definition, bytes]
     }
     other = any(definition.splits[split].digest not in ("", suite.label.digest) for split, suite in suites.items())
     wanted = definition.model_copy(update={"splits": splits, "version": definition.version + other})
-    new = {("splits", split, "digest"): variant.digest for split, variant in splits.items() if variant != definition.splits[split]}
-    if other:
-        new["version",] = str(wanted.version)
+    new: dict[tuple[str, ...], str] = {("version",): str(wanted.version)} if other else {}
+    new |= {("splits", split, "digest"): variant.digest for split, variant in splits.items() if variant != definition.splits[split]}
     text = _with_values(text, new)
     try:
         found = Definition.model_validate(yaml.safe_load(text))

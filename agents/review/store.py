@@ -72,7 +72,7 @@ class Reviews:
         self._db = apsw.Connection(str(self.path))
         try:
             self._db.set_busy_timeout(10_000)
-            self._db.create_scalar_function("known_as", known_as, 1, deterministic=True)
+            self._db.create_scalar_function("known_as", known_as, 1, deterministic=True)  # type: ignore[arg-type]  # given names alone
             for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
                 self._db.pragma(name, value)
             self._db.transaction_mode = "IMMEDIATE"
