@@ -28,7 +28,7 @@ NOTHING = Spent()
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What an agent may spend in a whole rollout; None: no bound."""
+    """What an agent may spend in a whole rollout; None: no bound. What a request takes is known after it: each process may pass its part by one."""
 
     tokens: int | None = None
     money: float | None = None

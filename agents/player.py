@@ -16,7 +16,7 @@ from agents.agent import Agent, Closable, Maker, OutOfBudget
 from agents.budget import NOTHING, Funds, Spender, Spent
 from agents.episode import Crowd, begin, episode, play, play_together, seed_of
 from agents.model_user import ModelUsers, RecordedUser
-from agents.run import Failure, Key, Row, RunError
+from agents.run import PATIENCE, Failure, Key, Row, RunError
 from agents.trajectory import Trajectory, dump_trajectory, load_trajectory
 from agents.validate import replay, row_of
 from envs import ToolEnv
@@ -29,9 +29,6 @@ CHUNK = 96
 """Episodes of one job, at most."""
 BATCH = 64
 """Rows of one message, at most."""
-PATIENCE = 1.0
-"""Seconds that finished episodes wait in a worker, at most, when an agent is slow."""
-
 GIVE_UP = 5
 """Episodes in a row that an agent loses, in one process, to what does not answer; then it begins no more."""
 
@@ -62,7 +59,8 @@ class Batch:
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    skipped: int = 0
+    skipped: list[Item] = field(default_factory=list)
+    """Not begun, or given up halfway, as the agent may spend no more in this process."""
     unbegun: int = 0
     spent: dict[str, Spent] = field(default_factory=dict)
     """Agent's identity → what it spent since the last batch, whatever came of it."""
@@ -70,7 +68,7 @@ class Batch:
     """The job is done."""
 
     def __len__(self) -> int:
-        return len(self.rows) + len(self.failures) + self.skipped + self.unbegun
+        return len(self.rows) + len(self.failures) + len(self.skipped) + self.unbegun
 
 
 class Player:
@@ -143,7 +141,7 @@ class Player:
         return [items[start : start + size] for items in domains.values() for start in range(0, len(items), size)]
 
     def work(self, jobs: Sequence[Sequence[Item]]) -> Iterator[Batch]:
-        """Play jobs one after another; a batch is ready when it is full or has waited long enough."""
+        """Play jobs one after another; a batch is ready when it is full, has waited long enough, or cost something."""
         for job in jobs:
             batch, begun = Batch(), time.monotonic()
             for group in self._groups(job):
@@ -151,21 +149,21 @@ class Player:
                     self._attempt_together(group, batch)
                 else:
                     self._attempt(group[0], batch)
-                if len(batch) >= BATCH or time.monotonic() - begun > PATIENCE:
-                    yield self._billed(batch)
+                self._bill(batch)
+                if batch.spent or len(batch) >= BATCH or time.monotonic() - begun > PATIENCE:
+                    yield batch
                     batch, begun = Batch(), time.monotonic()
             batch.last = True
-            yield self._billed(batch)
+            yield batch
 
-    def _billed(self, batch: Batch) -> Batch:
-        """The batch with what was spent since the last one."""
+    def _bill(self, batch: Batch) -> None:
+        """Put down in the batch what was spent since the last one."""
         for agent in self.agents:
             if isinstance(agent, Spender):
                 news = agent.spent - self._told.get(agent.identity, NOTHING)
                 if news != NOTHING:
                     batch.spent[agent.identity] = news
                     self._told[agent.identity] = agent.spent
-        return batch
 
     def _attempt(self, item: Item, batch: Batch) -> None:
         agent = item[1]
@@ -176,7 +174,7 @@ class Player:
             batch.rows.append(self.play(item))
             self._unanswered[agent] = 0
         except OutOfBudget:
-            batch.skipped += 1
+            batch.skipped.append(item)
         except Exception as error:  # noqa: BLE001  the one place where a failure of our side is counted instead of raised
             self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
             batch.failures.append(Failure(*self.key(item), _where(error)))

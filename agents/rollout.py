@@ -13,7 +13,7 @@ from typing import IO
 
 from agents.budget import NOTHING, Funds, Spent
 from agents.player import Batch, Item, Plan, Player
-from agents.run import Failure, Run
+from agents.run import PATIENCE, Failure, Run
 
 __all__ = ["Plan", "Player", "Summary", "rollout"]
 
@@ -31,7 +31,7 @@ class Summary:
     failures: int
     """Episodes lost to our side: no trajectory, no score."""
     skipped: int
-    """Episodes not begun because a budget was spent."""
+    """Episodes not begun, or given up halfway, because a budget was spent."""
     unbegun: int = 0
     """Episodes not begun because what the agent acts through had not answered `GIVE_UP` times in a row."""
 
@@ -63,10 +63,9 @@ def _played(plan: Plan, player: Player, out: Path, workers: int, progress: Progr
         funds = Funds(run.spent(), max(1, crew))
         player.fund(funds)
         for batch in player.work(jobs) if crew <= 1 else spread(plan, player, jobs, funds):
-            run.spend(batch.spent)
-            run.add(batch.rows, batch.failures)
+            run.add(batch.rows, batch.failures, batch.spent)
             done, added = done + len(batch), added + len(batch.rows)
-            skipped, unbegun = skipped + batch.skipped, unbegun + batch.unbegun
+            skipped, unbegun = skipped + len(batch.skipped), unbegun + batch.unbegun
             progress(done, total)
         return Summary(len(stored), added, run.lost(), skipped, unbegun)
 
@@ -82,19 +81,27 @@ class Worker:
     """Of its last job; it stays there while it can, for the worlds are built."""
     spent: dict[str, Spent] = field(default_factory=dict)
     """Agent's identity → what it has spent; its successor is told."""
+    out_of_funds: set[int] = field(default_factory=set)
+    """Numbers of the agents that may spend no more in it."""
 
 
 def spread(plan: Plan, player: Player, jobs: Sequence[list[Item]], funds: Funds) -> Iterator[Batch]:
-    """Play jobs in worker processes; a worker that dies is replaced, and its job's episodes are counted as failures."""
+    """Play jobs in worker processes; a worker that dies is replaced, and its job's episodes are counted as failures.
+
+    What one has no funds left for is given to another that has: what is skipped in the end, none of them may pay for.
+    """
     waiting: dict[str, list[list[Item]]] = {}
+    returned: list[list[Item]] = []
     for job in reversed(jobs):
         waiting.setdefault(player.tasks[job[0][0]].domain, []).append(job)
     crew = [_hire(plan, funds) for _ in range(funds.parts)]
     try:
         for worker in crew:
-            _feed(worker, waiting, crew)
+            _feed(worker, waiting, returned, crew)
         while any(worker.jobs for worker in crew):
-            ready = wait([worker.pipe for worker in crew if worker.jobs])
+            ready = wait([worker.pipe for worker in crew if worker.jobs], PATIENCE)
+            if not ready:
+                yield Batch()  # so that what waits to be written is looked at
             for worker in [worker for worker in crew if worker.pipe in ready]:
                 batch = _receive(worker)
                 if batch is None:
@@ -102,12 +109,13 @@ def spread(plan: Plan, player: Player, jobs: Sequence[list[Item]], funds: Funds)
                     yield _lost(player, worker)
                     worker = _hire(plan, replace(funds, own=worker.spent))
                     crew.append(worker)
-                elif batch.last:
-                    worker.jobs.pop(0)
-                    yield batch
                 else:
+                    returned += _take_back(worker, batch)
                     yield batch
-                _feed(worker, waiting, crew)
+            for worker in crew:
+                _feed(worker, waiting, returned, crew)
+        if returned:
+            yield Batch(skipped=[item for job in returned for item in job])
     finally:
         for worker in crew:
             worker.pipe.close()
@@ -124,15 +132,9 @@ def _hire(plan: Plan, funds: Funds) -> Worker:
     return Worker(process, ours, spent=dict(funds.own))
 
 
-def _feed(worker: Worker, waiting: dict[str, list[list[Item]]], crew: Sequence[Worker]) -> None:
-    """Give it jobs until it has two: of its own domain, or of one that nobody is at, or of the one with most left."""
-    while waiting and len(worker.jobs) < 2:
-        if worker.domain not in waiting:
-            taken = {other.domain for other in crew}
-            worker.domain = max(waiting, key=lambda domain: (domain not in taken, len(waiting[domain])))
-        job = waiting[worker.domain].pop()
-        if not waiting[worker.domain]:
-            del waiting[worker.domain]
+def _feed(worker: Worker, waiting: dict[str, list[list[Item]]], returned: list[list[Item]], crew: Sequence[Worker]) -> None:
+    """Give it jobs until it has two."""
+    while len(worker.jobs) < 2 and (job := _next(worker, waiting, returned, crew)):
         worker.jobs.append(job)
         try:
             worker.pipe.send(job)
@@ -140,7 +142,34 @@ def _feed(worker: Worker, waiting: dict[str, list[list[Item]]], crew: Sequence[W
             return  # it has died: what it was given is counted as lost where its end is read
 
 
+def _next(worker: Worker, waiting: dict[str, list[list[Item]]], returned: list[list[Item]], crew: Sequence[Worker]) -> list[Item] | None:
+    """What came back that it has funds for; else of its own domain, or of one that nobody is at, or of the one with most left."""
+    for number, job in enumerate(returned):
+        if job[0][1] not in worker.out_of_funds:
+            return returned.pop(number)
+    if not waiting:
+        return None
+    if worker.domain not in waiting:
+        taken = {other.domain for other in crew}
+        worker.domain = max(waiting, key=lambda domain: (domain not in taken, len(waiting[domain])))
+    job = waiting[worker.domain].pop()
+    if not waiting[worker.domain]:
+        del waiting[worker.domain]
+    return job
+
+
+def _take_back(worker: Worker, batch: Batch) -> list[list[Item]]:
+    """What a worker had no funds for, a job an agent; it leaves the batch."""
+    jobs: dict[int, list[Item]] = {}
+    for item in batch.skipped:
+        jobs.setdefault(item[1], []).append(item)
+    worker.out_of_funds |= jobs.keys()
+    batch.skipped = []
+    return list(jobs.values())
+
+
 def _receive(worker: Worker) -> Batch | None:
+    """Its next batch, put to its account; None where it has died."""
     try:
         batch = worker.pipe.recv()
     except (EOFError, ConnectionResetError):
@@ -149,6 +178,8 @@ def _receive(worker: Worker) -> Batch | None:
         return None
     for agent, spent in batch.spent.items():
         worker.spent[agent] = worker.spent.get(agent, NOTHING) + spent
+    if batch.last:
+        worker.jobs.pop(0)
     return batch
 
 

@@ -20,8 +20,8 @@ from synthtools.replacing import replacing
 
 GROUP = 500
 """Rows of one commit: what a kill can lose."""
-PATIENCE = 2.0
-"""Seconds after which a group that is not full is written all the same."""
+PATIENCE = 1.0
+"""Seconds for which episodes that cost nothing are gathered where they are played, and once more where they are kept; others never wait."""
 
 Key = tuple[str, str, str, int]
 """(pack, task, agent, trial)."""
@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS failure (
   PRIMARY KEY (pack, task, agent, trial)) STRICT;
 CREATE TABLE IF NOT EXISTS spent (agent TEXT PRIMARY KEY, tokens INTEGER NOT NULL, money REAL NOT NULL) STRICT;
 """
+
+_NOTHING: Mapping[str, Spent] = {}
 
 _SPEND = """
 INSERT INTO spent VALUES (?, ?, ?)
@@ -135,20 +137,14 @@ class Run:
         """The keys of the trajectories that are safe on disk."""
         return set(self._db.execute("SELECT pack, task, agent, trial FROM trajectory"))
 
-    def add(self, rows: Sequence[Row], failures: Sequence[Failure] = ()) -> None:
-        """Keep these; they are on disk when the group is full, or at `close`."""
+    def add(self, rows: Sequence[Row], failures: Sequence[Failure] = (), spent: Mapping[str, Spent] = _NOTHING) -> None:
+        """Keep these; they are on disk when the group is full or has waited long enough, at `close`, and at once where anything was spent."""
         self._waiting += [_values(row) for row in rows]
-        if failures:
-            with self._db:
-                self._db.executemany(_LOSE, [_failure_values(item) for item in failures])
-        if len(self._waiting) >= GROUP or time.monotonic() - self._committed > PATIENCE:
-            self.commit()
-
-    def spend(self, spent: Mapping[str, Spent]) -> None:
-        """Add to what the agents have spent, at once."""
-        if spent:
-            with self._db:
-                self._db.executemany(_SPEND, [(agent, each.tokens, each.money) for agent, each in spent.items()])
+        with self._db:
+            self._db.executemany(_LOSE, [_failure_values(item) for item in failures])
+            self._db.executemany(_SPEND, [(agent, each.tokens, each.money) for agent, each in spent.items()])
+            if spent or len(self._waiting) >= GROUP or time.monotonic() - self._committed > PATIENCE:
+                self.commit()
 
     def spent(self) -> dict[str, Spent]:
         """Agent's identity → what it has spent, whatever became of its episodes."""

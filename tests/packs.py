@@ -9,7 +9,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -82,13 +82,14 @@ class Caller:
 
 @dataclass(slots=True)
 class Costly:
-    """An agent that finishes at once, for a token an episode, up to a budget; it may kill its process at one task.
+    """An agent that finishes at once, for a token an episode and more for dear ones, up to a budget; it may kill its process at one task.
 
     Then it also takes its time over what it may not do, so that others come to their turn.
     """
 
     budget: Budget
     deadly: str = ""
+    dear: Mapping[str, int] = field(default_factory=dict)
     name: str = "costly"
     identity: str = "costly"
     spent: Spent = Spent()
@@ -108,20 +109,53 @@ class Costly:
         if self._allowed is not None and self.spent.tokens >= self._allowed.tokens:
             time.sleep(0.2 if self.deadly else 0)
             raise OutOfBudget("spent")
-        self.spent += Spent(1)
+        self.spent += Spent(self.dear.get(self._task, 1))
         if self._task == self.deadly:
             time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGKILL)
         return Turn((finish_call(),), tokens=1)
 
 
-def costly(tokens: int, deadly: str = "") -> Maker:
-    """How to make one with a budget of so many tokens, for a whole rollout."""
-    return partial(_make_costly, tokens, deadly)
+def costly(tokens: int, deadly: str = "", dear: Mapping[str, int] | None = None) -> Maker:
+    """How to make one with a budget of so many tokens, for a whole rollout; `dear`: tasks that cost more than one."""
+    return partial(_make_costly, tokens, deadly, dear or {})
 
 
-def _make_costly(tokens: int, deadly: str, tasks: Mapping[str, Task]) -> Costly:
-    return Costly(Budget(tokens), deadly)
+def _make_costly(tokens: int, deadly: str, dear: Mapping[str, int], tasks: Mapping[str, Task]) -> Costly:
+    return Costly(Budget(tokens), deadly, dear)
+
+
+@dataclass(slots=True)
+class Stuck:
+    """An agent that finishes one episode, for a token or for nothing and then slowly, and never answers again."""
+
+    pays: bool
+    name: str = "stuck"
+    identity: str = "stuck"
+    spent: Spent = Spent()
+    _episodes: int = 0
+
+    def allot(self, before: Spent, parts: int) -> None:
+        """There is no bound."""
+
+    def begin(self, opening: Opening) -> None:
+        """Count."""
+        self._episodes += 1
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """Finish the first."""
+        time.sleep(600 if self._episodes > 1 else 0 if self.pays else 1.2)
+        self.spent += Spent(int(self.pays))
+        return Turn((finish_call(),))
+
+
+def stuck(pays: bool) -> Maker:
+    """How to make it."""
+    return partial(_make_stuck, pays)
+
+
+def _make_stuck(pays: bool, tasks: Mapping[str, Task]) -> Stuck:
+    return Stuck(pays)
 
 
 def frail(breaks: str) -> Maker:
@@ -133,4 +167,4 @@ def _make_frail(breaks: str, tasks: Mapping[str, Task]) -> Frail:
     return Frail(breaks)
 
 
-sound, gone, poor = frail(""), frail("gone"), frail("budget")
+sound, gone, poor, thrifty = frail(""), frail("gone"), frail("budget"), costly(1_000_000)

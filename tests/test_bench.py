@@ -12,6 +12,7 @@ import pytest
 
 from agents.bench.estimate import CHARACTERS, work_of
 from agents.cli import invoke
+from agents.cli.maker import is_local
 from endpoint import completion, serving
 from envs.worlds import as_worlds
 from packs import small_pack
@@ -45,9 +46,7 @@ def reply(capsys: pytest.CaptureFixture[str], *arguments: str | Path, status: in
     return data
 
 
-def test_agents_of_every_kind_are_graded_together(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_agents_of_every_kind_are_graded_together(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scripted one, a chat model, a command line, a command's settings, and a maker of one's own."""
     monkeypatch.syspath_prepend(str(ROOT / "tests"))
     with serving(lambda body: completion("It cannot be done.")) as (url, _):
@@ -63,9 +62,9 @@ def test_agents_of_every_kind_are_graded_together(
     assert all(one["success"]["n"] == len(PACK.tasks) and one["unscored"] == 0 for one in data["agents"].values())
     cost = data["agents"]["tiny"]["cost"]
     assert cost["calls"] >= len(PACK.tasks)
-    assert cost["tokens"] == 120 * cost["calls"]
+    assert (cost["tokens"], cost["completion_tokens"]) == (120 * cost["calls"], 20 * cost["calls"])
     assert cost["money"] == pytest.approx(cost["calls"] * (100 * 2 + 20 * 10) / 1e6)
-    assert data["agents"]["finish"]["cost"]["money"] is None
+    assert (data["agents"]["finish"]["cost"]["money"], data["agents"]["finish"]["cost"]["tokens"]) == (None, None)
 
 
 def test_a_dry_run_says_what_it_would_take_and_runs_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -107,6 +106,27 @@ def test_a_budget_on_the_command_line_takes_the_place_of_the_settings(capsys: py
         assert (data["success"]["n"], data["unscored"]) == (len(PACK.tasks), 0)
 
 
+def test_an_agent_of_ones_own_is_bound_where_it_keeps_a_budget(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a scripted one, that spends nothing; where it keeps none, or money is asked of it that it cannot count, one line says so."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests"))
+    command = ("--agent", "packs:thrifty", "--agent", "finish", *ALL)
+    data = reply(capsys, "bench", *command, "--out", tmp_path / "run", "--budget-tokens", "5", status=1)
+    assert [one["success"]["n"] for one in data["agents"].values()] == [5, len(PACK.tasks)]
+    for agent, bound, words in (("sound", "--budget-tokens", "packs:sound is no Spender"), ("thrifty", "--budget-money", "has no prices")):
+        assert invoke(["bench", "--agent", f"packs:{agent}", *ALL, "--out", str(tmp_path / agent), bound, "5"]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err
+        assert printed.err.count("synthtools:") == 1
+
+
+@pytest.mark.parametrize("line", ["cmd:python my_agent.py conf.yaml", "mcp:python my_client.py --settings conf.yml"])
+def test_a_command_line_that_ends_in_a_settings_file_is_a_command_line(line: str) -> None:
+    """What is in the file, and whether it is there, is the command's business."""
+    assert not is_local(line)
+
+
 def test_tables_for_people(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success with its interval, chances over trials, causes in words, and what the other agents are worth beside the first."""
     monkeypatch.setenv("COLUMNS", "120")
@@ -146,6 +166,12 @@ def test_suites_are_listed_built_shown_and_run(capsys: pytest.CaptureFixture[str
         (["--agent", "cmd:no-such-program-here x", "--out", "OUT"], "no program 'no-such-program-here' here"),
         (["--agent", "cmd:python 'x", "--out", "OUT"], "is no command line"),
         (["--agent", "cmd:python x", "--budget-money", "3", "--out", "OUT"], "has no prices"),
+        (["--agent", "mcp:python x", "--budget-tokens", "3", "--out", "OUT"], "--budget-tokens: what mcp:python x spends is not counted"),
+        (["--agent", "smollm2", "--budget-money", "3", "--out", "OUT"], "--budget-money: what smollm2 spends is not counted"),
+        (["--agent", "./my_agent.py:MyAgent", "--out", "OUT"], "is not module:maker; the class MyAgent of ./my_agent.py is my_agent:MyAgent"),
+        (["--agent", ":x", "--out", "OUT"], "is not module:maker"),
+        (["--agent", "my_agent:", "--out", "OUT"], "is not module:maker"),
+        (["--agent", "builtins:dict", "--out", "OUT"], "cannot be called with the tasks; give a class that needs nothing, or `def dict(tasks)`"),
         (["--agent", "solution", "--suite", "large", "--out", "OUT"], "no such suite or folder; there are core, hard, smoke"),
         (["--agent", "solution", "--suite", "PACK", "--out", "OUT"], "the pack has no task of the test split"),
         (["--agent", "solution", "--suite", "gone.yaml", "--out", "OUT"], "no such suite"),

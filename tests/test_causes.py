@@ -15,6 +15,7 @@ from agents.bench.evidence import Evidence, Examiner, Made
 from agents.bench.invented import collateral, invented_arguments, invented_tools
 from agents.bench.visible import shown_before, shows
 from agents.episode import play
+from agents.report.story import tell
 from agents.trajectory import Trajectory
 from envs import ToolEnv
 from following import Act, Plan, altered, call, plan_of, played, unended
@@ -334,6 +335,21 @@ def test_each_cause_made_on_purpose_is_told(code: str) -> None:
     cause, detail = BUILT[code]()
     assert cause.code == code, cause
     assert re.search(detail, cause.detail), cause.detail
+
+
+@pytest.mark.parametrize("talk", [True, False])
+def test_an_episode_that_the_users_patience_ended_is_told_from_one_that_ran_out_of_steps(talk: bool) -> None:
+    """Speaking on to a user who has gone ends it, and the detail and the story say so; calling on ends it where the steps end."""
+    task = first("missing_information")
+    assert task.user is not None
+    hm = call("respond", text="Hm.")
+    trajectory = played(task, (hm,) * (task.user.patience + 1) if talk else (*(hm,) * task.user.patience, *(call("summon"),) * 40), ENV)
+    found = evidence(trajectory, task)
+    told = tell(trajectory, found, [()] * len(trajectory.steps))
+    cause = cause_of(found)
+    assert cause is not None
+    assert (cause.code, told["ending"], told["user_left"]) == ("no_ending", None, talk)
+    assert ("when the user had left" in cause.detail) == talk
 
 
 def test_a_needed_call_that_could_not_be_read_is_malformed() -> None:

@@ -7,6 +7,8 @@ from math import comb
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.bench.comparison import compare, mcnemar, permutation
 from agents.bench.metrics import Counted, by, chances, pass_at_k, pass_hat_k, share
@@ -69,6 +71,18 @@ def test_where_all_went_alike_the_interval_is_the_exact_one() -> None:
     assert share([]).mean is None
 
 
+@given(st.integers(1, 40), st.integers(0, 4), st.integers(0, 4))
+def test_where_tasks_went_alike_the_interval_leaves_room_for_others(tasks: int, one: int, two: int) -> None:
+    """For so large a share of tasks of the other end as so many tasks hold none of with a chance of 2.5 %; of one task nearly any figure may come."""
+    first, second = ([Counted(str(n), str(n % 3), right, 4) for n in range(tasks)] for right in (one, two))
+    found, compared = share(first), compare(first, second).difference
+    unseen = 1 - 0.025 ** (1 / tasks)
+    assert (1 - unseen) ** tasks == pytest.approx(0.025)
+    assert (found.low, found.mean, found.high) == pytest.approx((one / 4 * (1 - unseen), one / 4, one / 4 + unseen * (1 - one / 4)), abs=1e-4)
+    gain = (two - one) / 4
+    assert (compared.low, compared.mean, compared.high) == pytest.approx((gain - unseen * (gain + 1), gain, gain + unseen * (1 - gain)), abs=1e-4)
+
+
 def test_groups_are_in_order_of_their_numbers() -> None:
     """Difficulty 10 comes after 9."""
     tasks = [(name, Counted(name, "x", 1, 2)) for name in ("10", "9", "1")]
@@ -108,6 +122,27 @@ def test_two_agents_are_compared_at_the_tasks_that_both_have() -> None:
     assert several.p == pytest.approx(2 / 2**6, abs=0.01)
     assert compare(before, []).p is None
     assert compare(before, before).p == 1.0
+
+
+@pytest.mark.parametrize("trials", [1, 3])
+def test_p_is_seldom_small_where_agents_are_alike_in_each_domain(trials: int) -> None:
+    """Of 300 pairs of agents that are equally good, in domains that differ much, about 5 % or fewer have a p below 0.05."""
+    chance = np.random.Generator(np.random.PCG64(11))
+    small = 0
+    for _ in range(300):
+        ease = {task: float(np.clip(0.5 + 0.4 * (task // 12 - 1.5) / 1.5, 0.1, 0.9)) for task in range(48)}
+        one, two = ([Counted(str(t), str(t // 12), int(chance.binomial(trials, rate)), trials) for t, rate in ease.items()] for _ in range(2))
+        p = compare(one, two).p
+        small += p is not None and p < 0.05
+    assert small <= 0.05 * 300 + 2 * (300 * 0.05 * 0.95) ** 0.5
+
+
+def test_p_is_of_these_domains_and_the_interval_of_others() -> None:
+    """Better at all ten tasks of one domain in five: no chance there, and of other domains it is not known."""
+    tasks = [(str(n), str(n // 10)) for n in range(50)]
+    found = compare([Counted(task, domain, 0, 1) for task, domain in tasks], [Counted(task, domain, int(domain == "2"), 1) for task, domain in tasks])
+    assert found.p == pytest.approx(2 / 2**10, abs=1e-6)
+    assert (found.difference.mean, found.difference.low) == (0.2, 0.0)
 
 
 def test_binomials_are_whole() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.cli.maker import ChatFile, make_maker
+from agents.cli.maker import make_maker
+from agents.cli.settings import ChatFile
 from readme_page import END, START, page
 from synthtools.audit import audit_domain
 from synthtools.blueprint import blueprint_schema

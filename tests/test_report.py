@@ -184,7 +184,12 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert data["agents"]["solution"]["success"]["mean"] == 1.0
     assert invoke(["report", str(small_run()), "--out", str(out), "--trajectories", "5"]) == 0
     assert f"5 of {4 * TASKS * TRIALS} scored episodes can be read here" in capsys.readouterr().out
-    for arguments, words in (([str(tmp_path)], "no run here"), ([str(small_run()), "--out", str(tmp_path / "no" / "x.html")], "there is no folder")):
+    run, same = str(small_run()), small_run().parent / "." / small_run().name / "pack" / ".."
+    for arguments, words in (
+        ([str(tmp_path)], "no run here"),
+        ([run, "--out", str(tmp_path / "no" / "x.html")], "there is no folder"),
+        ([run, "--against", str(same)], "is this very run; give another of the same tasks"),
+    ):
         assert invoke(["report", *arguments]) == 2
         printed = capsys.readouterr()
         assert (printed.out, printed.err.count("\n")) == ("", 1)

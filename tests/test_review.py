@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +106,32 @@ def test_a_decision_is_never_overwritten_unseen(tmp_path: Path) -> None:
             one.decide(Decision("Ada", 2, "accept", "", 0))
         assert one.decisions() == [Decision("Ada", 0, "reject", "no: the wrong boat", 2)]
         assert one.decisions("Ben") == []
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+@pytest.mark.parametrize("spellings", [("Ann", "ann", "ANN"), ("Élodie", "éLODIE", "E\u0301lodie"), ("Groß", "GROSS", "gross")])
+def test_a_reviewer_is_one_however_the_name_is_written(spellings: tuple[str, str, str], earlier: bool, tmp_path: Path) -> None:
+    """Under the first spelling, in decisions and statistics; also in a file that kept each spelling, as files did before."""
+    with Reviews(tmp_path) as reviews:
+        reviews.begin({"sample": 3}, [{"task": name} for name in "abc"])
+        if earlier:
+            with closing(apsw.Connection(str(tmp_path / "reviews.db"))) as database:
+                rows = [(name, place) for place, name in enumerate(spellings)]
+                database.executemany("INSERT INTO review VALUES (?, ?, 'accept', '', 1)", rows)
+        else:
+            for place, name in enumerate(spellings):
+                assert reviews.decide(Decision(name, place, "accept", "", 0)) == 1
+        with pytest.raises(Changed):
+            reviews.decide(Decision(spellings[2], 0, "reject", "", 0))
+        reviews.decide(Decision("Ben", 1, "accept", "", 0))
+        assert reviews.decide(Decision(spellings[0], 1, "reject", "", 1)) == 2
+        assert reviews.decide(Decision(spellings[2], 1, "accept", "", 2)) == 3
+        found = [reviews.decisions(name) for name in spellings]
+        assert found[0] == found[1] == found[2] == [Decision(spellings[0], place, "accept", "", 3 if place == 1 else 1) for place in range(3)]
+        told = statistics(reviews.decisions(), 3)
+    assert set(told["reviewers"]) == {spellings[0], "Ben"}
+    (pair,) = told["pairs"]
+    assert (pair["both"], pair["agreed"]) == (1, 1.0)
 
 
 def test_many_reviewers_at_once_lose_nothing(run: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -106,6 +107,34 @@ rollout(plan, Path({str(out)!r}), progress=lambda done, total: print(done, flush
     summary = rollout(plan(), out)
     assert summary.before + summary.added == len(PACK.tasks) * len(SCRIPTED)
     assert records(out) == records(whole)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("pays", [True, False])
+def test_kill_9_loses_no_episode_that_was_over_long_before(workers: int, pays: bool, tmp_path: Path) -> None:
+    """While every process waits for an answer that never comes, what each finished before is on disk: at once where it was paid for."""
+    code = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from agents.rollout import Plan, rollout
+from packs import stuck
+from synthtools.pack import load_pack
+if __name__ == "__main__":
+    print("ready", flush=True)
+    rollout(Plan(load_pack({str(small_pack())!r}), (stuck({pays}),)), Path({str(tmp_path)!r}), workers={workers})
+"""
+    (tmp_path.parent / f"{tmp_path.name}.py").write_text(code, encoding="utf-8")
+    process = subprocess.Popen([sys.executable, f"{tmp_path}.py"], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    with process, process.stdout:
+        process.stdout.readline()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not ((tmp_path / "run.db").is_file() and len(records(tmp_path)) == workers):
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert len(records(tmp_path)) == workers
+    with Stored(tmp_path) as run:
+        assert run.table("SELECT tokens FROM spent") == ([(workers,)] if pays else [])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -223,3 +252,20 @@ def test_a_worker_that_dies_hands_on_what_it_has_spent(tmp_path: Path) -> None:
     summary = rollout(Plan(PACK, (costly(10, fifth),)), tmp_path, workers=2)
     assert summary.failures > 0
     assert summary.added == 10
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7, 0.1])
+def test_what_one_process_cannot_pay_for_another_does(share: float, tmp_path: Path) -> None:
+    """Where the first tasks take most of the budget: it is spent before any is left, and passed by one request of each process at most."""
+    first = [task.id for task in PACK.tasks if task.domain == PACK.tasks[0].domain][:4]
+    costs = {task.id: 100 if task.id in first else 1 for task in PACK.tasks}
+    budget = int(share * sum(costs.values()))
+    summary = rollout(Plan(PACK, (costly(budget, dear=costs),)), tmp_path, workers=2)
+    with Stored(tmp_path) as run:
+        ((spent,),) = run.table("SELECT tokens FROM spent")
+        assert spent == sum(costs[row.task] for row in run.rows())
+    assert summary == Summary(before=0, added=summary.added, failures=0, skipped=len(PACK.tasks) - summary.added)
+    assert budget <= spent < budget + 2 * 100
+    assert summary.skipped == 0 or share < 1
+    again = rollout(Plan(PACK, (costly(sum(costs.values()), dear=costs),)), tmp_path, workers=2)
+    assert (again.added, again.skipped) == (summary.skipped, 0)

@@ -93,11 +93,20 @@ def test_what_was_spent_adds_up(tmp_path: Path) -> None:
     """Over batches and over resumptions, whether or not an episode came of it."""
     for _ in range(2):
         with Run(tmp_path, SETTINGS, AGENTS) as run:
-            run.spend({"solution": Spent(10, 0.5)})
-            run.spend({"solution": Spent(5, 0.25), "random": Spent(1)})
-            run.spend({})
+            run.add([], spent={"solution": Spent(10, 0.5)})
+            run.add([], spent={"solution": Spent(5, 0.25), "random": Spent(1)})
+            run.add([])
     with Run(tmp_path, SETTINGS, AGENTS) as run:
         assert run.spent() == {"solution": Spent(30, 1.5), "random": Spent(2)}
+
+
+def test_an_episode_that_was_paid_for_is_on_disk_at_once(tmp_path: Path) -> None:
+    """With all that waited for others before it, while the writer is at work."""
+    with Run(tmp_path, SETTINGS, AGENTS) as run, Stored(tmp_path) as stored:
+        run.add([row(0)])
+        assert list(stored.rows()) == []
+        run.add([row(1)], spent={"solution": Spent(1)})
+        assert list(stored.rows()) == [row(0), row(1)]
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

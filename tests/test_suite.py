@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agents.bench import suite as module
-from agents.bench.label import tasks_digest
-from agents.bench.suite import Definition, SuiteError, choose, load_suite, make_suite, read_suite, rebuilt, suites, write_suite
+from agents.bench.label import Label, tasks_digest
+from agents.bench.suite import Definition, Suite, SuiteError, choose, load_suite, make_suite, read_suite, rebuilt, suites, write_suite
 from synthtools.catalog import catalog
 from synthtools.generate import generate_pack
 
@@ -70,6 +72,40 @@ def test_other_tasks_are_refused_and_are_a_new_version(file: Path) -> None:
     fresh, text = rebuilt(file, made)
     assert (fresh.version, fresh.splits["test"].digest, fresh.splits["validation"].digest) == (4, made["test"].label.digest, "")
     assert text.decode().splitlines()[:14] == [line.replace("version: 3", "version: 4") for line in OWN.splitlines()[:14]]
+
+
+LAYOUTS = {
+    "deeper": OWN.replace("    d", "        d").replace("  test:", "    test:").replace("  validation:", "    validation:"),
+    "flow": OWN.partition("splits:")[0] + "splits: {test: {digest: '', domains: [coach_tours]}, validation: {domains: [site_projects], digest: ''}}",
+    "another order": "splits:" + OWN.partition("splits:")[2] + OWN.partition("splits:")[0],
+    "JSON": json.dumps(yaml.safe_load(OWN), indent=1),
+    "quoted": OWN.replace("version: 3", '"version": 3').replace("digest:", "'digest' :"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_digests_are_put_in_however_a_file_is_laid_out(layout: str, file: Path) -> None:
+    """Built anew it is a new version, and all else is as it was written."""
+    file.write_text(LAYOUTS[layout], encoding="utf-8")
+    made = {split: Suite(Label("own", 3, digest * 64, split, ""), 5, {}, ()) for split, digest in (("test", "a"), ("validation", "b"))}
+    fresh, text = rebuilt(file, made)
+    assert (fresh.version, fresh.splits["test"].digest, fresh.splits["validation"].digest) == (3, "a" * 64, "b" * 64)
+    write_suite(file, text)
+    assert read_suite(file) == fresh
+    bare = text.decode().replace("a" * 64, "").replace("b" * 64, "")
+    assert bare == re.sub("(digest['\"]? ?: ?)(''|\"\")", r"\1", LAYOUTS[layout])
+    again, text = rebuilt(file, {**made, "test": Suite(Label("own", 3, "c" * 64, "test", ""), 5, {}, ())})
+    assert (again.version, again.splits["test"].digest) == (4, "c" * 64)
+    assert rebuilt(file, made) == (fresh, file.read_bytes())
+
+
+def test_digests_that_cannot_be_put_in_are_said(file: Path) -> None:
+    """Two variants that share one value cannot have two: one line with what to write, instead of nothing that has changed."""
+    file.write_text(OWN.replace('digest: ""    #', 'digest: &none ""    #').replace('digest: ""\n', "digest: *none\n"), encoding="utf-8")
+    made = {split: Suite(Label("own", 3, digest * 64, split, ""), 5, {}, ()) for split, digest in (("test", "a"), ("validation", "b"))}
+    with pytest.raises(SuiteError, match="write by hand: a{64} as splits.test.digest, b{64} as splits.validation.digest") as caught:
+        rebuilt(file, made)
+    assert "\n" not in str(caught.value)
 
 
 def test_it_comes_from_the_cache_only_where_it_is_whole(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,11 @@
-"""Two agents at the same tasks: how much better one is, and whether chance could have done it."""
+"""Two agents at the same tasks: how much better one is, and whether chance could have done it.
+
+The interval and the p answer two questions. The interval says how the difference could come out on other tasks of other domains like these: it is
+wide where domains differ. The p is of these domains: the chance of a difference at least so large where both agents are alike in every one of them,
+for tasks that are independent of one another in their domain, as tasks drawn by a seed are. So a small p with an interval that holds 0 is no
+contradiction: somewhere here one is better, and of other domains that is not known. A p over domains would need many: of four, by the signs of
+their differences, it is never below 0.125.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +15,7 @@ from math import comb
 
 import numpy as np
 
-from agents.bench.metrics import NOTHING, Counted, estimate, grouped, resampled
+from agents.bench.metrics import NOTHING, Counted, estimate, interval
 from agents.evaluation.interval import Estimate
 
 DRAWS = 10_000
@@ -32,8 +39,7 @@ def compare(before: Sequence[Counted], after: Sequence[Counted], seed: int = 0) 
     if not both:
         return Comparison(NOTHING, None)
     gains = [two.right / two.of - one.right / one.of for one, two in both]
-    totals = resampled(grouped((one.domain, (gain, 1.0)) for (one, _), gain in zip(both, gains, strict=True)), seed)
-    low, high = np.quantile(totals[:, 0] / totals[:, 1], [0.025, 0.975])
+    low, high = interval(gains, ((one.domain, (gain, 1.0)) for (one, _), gain in zip(both, gains, strict=True)), (-1.0, 1.0), seed)
     single = all(one.of == two.of == 1 for one, two in both)
     p = mcnemar(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains)) if single else permutation(gains, seed)
     return Comparison(estimate(sum(gains) / len(gains), low, high, len(gains)), round(p, 6))

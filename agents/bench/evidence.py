@@ -22,6 +22,7 @@ from synthtools.promise import broken
 from synthtools.rule import broken_rules
 from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall, ToolResult
+from synthtools.user import RESPOND, replies
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -91,6 +92,20 @@ class Evidence:
     def deeds(self) -> tuple[Made, ...]:
         """The calls but for the one that ended the episode."""
         return self.calls if self.ending is None else self.calls[:-1]
+
+    @property
+    def heard(self) -> list[str]:
+        """What was said to the user."""
+        return [str(made.arguments["text"]) for made in self.calls if made.name == RESPOND.name and not made.failed]
+
+    @property
+    def user_left(self) -> bool:
+        """Whether what ended the episode was speaking to a user who had gone."""
+        user = self.task.user
+        if user is None or not self.calls or self.calls[-1].name != RESPOND.name:
+            return False
+        before = self.heard if self.calls[-1].failed else self.heard[:-1]
+        return any(said.gone for said in replies(user, before))
 
     def tool(self, made: Made) -> Tool | None:
         """The tool that a call names, where the agent has it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -60,12 +60,16 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an agent took, the episodes that were lost included where the run knows it."""
+    """What an agent took: what it spent, those episodes included that were lost, and what the scored ones came to."""
 
-    tokens: int
+    tokens: int | None
+    """Spent: of prompts and completions together. None where the agent does not count them."""
+    completion_tokens: int
+    """Of scored episodes."""
     money: float | None
-    """None where no prices are known."""
+    """Spent. None where no prices are known."""
     calls: int
+    """Of scored episodes, as are the seconds."""
     seconds: float
 
 
@@ -182,7 +186,8 @@ def _cost(run: Stored, identity: str, episodes: Sequence[Episode]) -> Cost:
     spent = {agent: (tokens, money) for agent, tokens, money in run.table("SELECT agent, tokens, money FROM spent")}
     tokens, money = spent.get(identity, (0, 0.0))
     return Cost(
-        tokens=tokens or sum(episode.tokens for episode in episodes),
+        tokens=tokens or None,
+        completion_tokens=sum(episode.tokens for episode in episodes),
         money=round(money, 6) or None,
         calls=sum(episode.calls for episode in episodes),
         seconds=round(sum(episode.seconds for episode in episodes), 3),
@@ -214,7 +219,7 @@ def grade_json(run: Graded, agent: str) -> dict[str, Any]:
         "pass_hat_k": hat,
         **{f"by_{key}": _grouped(episodes, key) for key in ("field", "kind", "difficulty")},
         "causes": {code: causes[code] for code in CAUSES if code in causes},
-        "cost": {"tokens": cost.tokens, "money": cost.money, "calls": cost.calls, "seconds": cost.seconds},
+        "cost": asdict(cost),
         "calls_ratio": _rounded([episode.calls / episode.reference for episode in episodes if episode.success], median),
         "error_rate": round(errors / calls, 4) if calls else None,
         "recovery_rate": _rounded(stumbled, fmean),

@@ -3,8 +3,8 @@
 Intervals are percentile intervals of a two-stage bootstrap: domains are drawn with replacement, and in each drawn domain its tasks, with all of
 a task's trials (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8; for evaluations of models see Miller, Adding Error
 Bars to Evals, 2024). So they say how the share could come out on other tasks of other domains like these, and not on these tasks again. With a
-handful of domains they are rough, and rather too narrow than too wide where domains differ much. Where all episodes went alike no resample differs:
-then the other end is the exact binomial bound of so many tasks (Clopper & Pearson, 1934).
+handful of domains they are rough, and rather too narrow than too wide where domains differ much. Where all tasks went alike no resample differs:
+then as many others as the exact binomial bound of so many tasks allows (Clopper & Pearson, 1934) are taken to have gone as far otherwise as can be.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy as np
 from agents.evaluation.interval import RESAMPLES, Estimate
 
 NOTHING = Estimate(None, None, None, 0)
+ALIKE = 1e-9
+"""Shares, or differences of them, that lie no further apart are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,20 @@ def share(tasks: Sequence[Counted], seed: int = 0) -> Estimate:
     of, right = sum(task.of for task in tasks), sum(task.right for task in tasks)
     if not of:
         return NOTHING
-    if right in (0, of):
-        unseen = 1 - 0.025 ** (1 / sum(task.of > 0 for task in tasks))
-        return estimate(right / of, 0.0 if not right else 1 - unseen, unseen if not right else 1.0, of)
-    totals = resampled(grouped((task.domain, (task.right, task.of)) for task in tasks if task.of), seed)
-    low, high = np.quantile(totals[:, 0] / totals[:, 1], [0.025, 0.975])
+    scored = [task for task in tasks if task.of]
+    shares = [task.right / task.of for task in scored]
+    low, high = interval(shares, ((task.domain, (task.right, task.of)) for task in scored), (0.0, 1.0), seed)
     return estimate(right / of, low, high, of)
+
+
+def interval(values: Sequence[float], rows: Iterable[tuple[str, Sequence[float]]], ends: tuple[float, float], seed: int) -> tuple[float, float]:
+    """Where a mean over tasks could lie; `values`: what each task came to, between these ends; `rows`: its domain, and what is summed of it."""
+    if max(values) - min(values) < ALIKE:
+        unseen = 1 - 0.025 ** (1 / len(values))
+        return (1 - unseen) * values[0] + unseen * ends[0], (1 - unseen) * values[0] + unseen * ends[1]
+    totals = resampled(grouped(rows), seed)
+    low, high = np.quantile(totals[:, 0] / totals[:, 1], [0.025, 0.975])
+    return float(low), float(high)
 
 
 def estimate(mean: float, low: float, high: float, n: int) -> Estimate:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -202,14 +201,44 @@ def _ranked(tasks: Iterable[Task], definition: Definition) -> list[Task]:
 
 
 def rebuilt(path: Path, suites: Mapping[str, Suite]) -> tuple[Definition, bytes]:
-    """The file with the digests of these variants in it, of a new version where it had others; and what it then defines."""
+    """The file with the digests of these variants in it, of a new version where it had others; and what it then defines.
+
+    All else in the file stays as it is written. Raises SuiteError where they cannot be put in so.
+    """
     text, definition = path.read_text(encoding="utf-8"), read_suite(path)
-    for split, suite in suites.items():
-        if definition.splits[split].digest != suite.label.digest:
-            text = re.sub(rf"(^  {split}:\n(?:    .*\n)*?    digest:).*$", rf"\1 {suite.label.digest}", text, count=1, flags=re.MULTILINE)
-    if any(definition.splits[split].digest not in ("", suite.label.digest) for split, suite in suites.items()):
-        text = re.sub(r"^version:.*$", f"version: {definition.version + 1}", text, count=1, flags=re.MULTILINE)
-    return Definition.model_validate(yaml.safe_load(text)), text.encode()
+    splits = {
+        split: variant.model_copy(update={"digest": suites[split].label.digest} if split in suites else {})
+        for split, variant in definition.splits.items()
+    }
+    other = any(definition.splits[split].digest not in ("", suite.label.digest) for split, suite in suites.items())
+    wanted = definition.model_copy(update={"splits": splits, "version": definition.version + other})
+    new: dict[tuple[str, ...], str] = {("version",): str(wanted.version)} if other else {}
+    new |= {("splits", split, "digest"): variant.digest for split, variant in splits.items() if variant != definition.splits[split]}
+    text = _with_values(text, new)
+    try:
+        found = Definition.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError):
+        found = definition
+    if found != wanted:
+        digests = ", ".join(f"{value} as {'.'.join(place)}" for place, value in new.items())
+        raise SuiteError(f"{path}: what it takes cannot be written into it as it is laid out; write by hand: {digests}")
+    return found, text.encode()
+
+
+def _with_values(text: str, new: Mapping[tuple[str, ...], str]) -> str:
+    """YAML with other plain values in these places, as far as they are there."""
+    root = yaml.compose(text)
+    spots = [(spot, value) for keys, value in new.items() if (spot := _spot(root, keys)) is not None]
+    for (start, end), value in sorted(spots, reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def _spot(node: Any, keys: Sequence[str]) -> tuple[int, int] | None:
+    """Where in the text the value under these keys begins and ends; None where there is none."""
+    for name in keys:
+        node = next((value for key, value in node.value if key.value == name), None) if isinstance(node, yaml.MappingNode) else None
+    return None if node is None else (node.start_mark.index, node.end_mark.index)
 
 
 def write_suite(path: Path, text: bytes) -> None:

@@ -28,7 +28,9 @@ def print_grade(data: Mapping[str, Any]) -> None:
         difference, p = _share(compared["difference"]), compared["p"]
         if p is not None:
             print_line(f"{compared['after']} against {compared['before']}: {difference}, p {'< 0.001' if p < 0.001 else f'{p:.3f}'}")
-    print_line("In brackets the 95 % interval, by a bootstrap over domains and their tasks.")
+    print_line("In brackets the 95 % interval, by a bootstrap over domains and their tasks: how it could come out in other domains like these.")
+    if data["compared"]:
+        print_line("p: the chance of such a difference, were both alike in each of these domains, with tasks independent there.")
 
 
 def _rows(agents: Mapping[str, Grade], title: str, first: str, rows: Sequence[tuple[str, Sequence[object]]]) -> None:
@@ -66,8 +68,9 @@ def _manner_rows(agents: Mapping[str, Grade]) -> list[tuple[str, list[object]]]:
         "rows changed that nobody asked for": "collateral",
     }
     rows: list[tuple[str, list[object]]] = [(words, [_figure(key, grade[key]) for grade in grades]) for words, key in names.items()]
-    rows += [(key, [_figure(key, grade["cost"][key]) for grade in grades]) for key in ("calls", "tokens", "money", "seconds")]
-    return rows
+    taken = {"calls": "calls", "tokens": "tokens of prompts and completions", "completion_tokens": "tokens of completions, where scored"}
+    taken |= {"money": "money", "seconds": "seconds"}
+    return [*rows, *((words, [_figure(key, grade["cost"][key]) for grade in grades]) for key, words in taken.items())]
 
 
 def _figure(key: str, value: float | None) -> object:

@@ -8,129 +8,25 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from inspect import Signature, signature
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from agents.agent import SCRIPTED, Agent, Maker, scripted
-from agents.budget import Budget
-from agents.chat import PROMPT, Endpoint, Sampling, chat
+from agents.budget import Budget, Spender
 from agents.cli.output import BadInput, refuse_without
+from agents.cli.settings import ChatFile, CommandFile, LocalFile, UserSettings, read_settings, settings_file
 from agents.cli.train import refuse_without_packages
-from agents.command import SECONDS, command_agent
-from agents.model_user import PROMPT as USER_PROMPT
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
-from agents.students.model import Precision
 from synthtools.task import Task
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-Share = Annotated[float, Field(gt=0, le=1)]
-Price = Annotated[float, Field(ge=0)]
-Settings = TypeVar("Settings", bound=BaseModel)
 CMD = "cmd:"
 """What a command line is given after."""
 MCP = "mcp:"
 """What a client of MCP is given after."""
-
-
-class ChatFile(BaseModel):
-    """A chat model's settings, as a YAML file holds them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str
-    url: str = ""
-    """Base URL of the endpoint; empty: the `openai` package's own."""
-    key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key."""
-    prompt: str = PROMPT
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Share | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    parallel: bool = True
-    seconds: Annotated[float, Field(gt=0)] = 120.0
-    retries: Annotated[int, Field(ge=0)] = 5
-    budget_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Of the whole rollout, in all its processes and however often it is resumed, as is the money."""
-    budget_money: Annotated[float, Field(gt=0)] | None = None
-    prompt_price: Price = 0.0
-    """Per million tokens, as is the other."""
-    completion_price: Price = 0.0
-
-    def maker(self) -> Maker:
-        """The agent's maker."""
-        return chat(
-            Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel),
-            Endpoint(self.url, self.key_variable, self.seconds, self.retries),
-            Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price),
-        )
-
-
-class UserSettings(BaseModel):
-    """The settings of a chat model that plays users, as a YAML file holds them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str
-    url: str = ""
-    key_variable: str = "OPENAI_API_KEY"
-    prompt: str = USER_PROMPT
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Share | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    seconds: Annotated[float, Field(gt=0)] = 120.0
-    retries: Annotated[int, Field(ge=0)] = 5
-
-    def users(self) -> ModelUsers:
-        """What makes its users."""
-        sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens)
-        return ModelUsers(sampling, Endpoint(self.url, self.key_variable, self.seconds, self.retries))
-
-
-class CommandFile(BaseModel):
-    """The settings of an agent that is a command of its own, as a YAML file holds them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    command: str
-    """As after `cmd:`."""
-    seconds: Annotated[float, Field(gt=0)] = SECONDS
-    """For one answer."""
-    budget_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Of the tokens that it says it has taken, in the whole rollout."""
-
-    def maker(self) -> Maker:
-        """The agent's maker."""
-        return command_agent(self.command, self.seconds, Budget(self.budget_tokens))
-
-
-class LocalFile(BaseModel):
-    """The settings of a model on this machine, as a YAML file holds them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    local: str
-    """`smollm2`, a folder, or a hub name."""
-    template: str = "auto"
-    prompt: str | None = None
-    brief: bool | None = None
-    temperature: Annotated[float, Field(ge=0)] = 0.0
-    top_p: Share = 1.0
-    max_tokens: Annotated[int, Field(ge=1)] = 160
-    precision: Precision = "auto"
-    batch: Annotated[int, Field(ge=1)] = 32
-
-    def maker(self) -> Maker:
-        """The agent's maker."""
-        settings = self.model_dump()
-        return local(LocalSettings(settings.pop("local"), **settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +38,29 @@ class Bounds:
 
     def on(self, settings: ChatFile | CommandFile, spec: str) -> dict[str, Any]:
         """The keys of settings that these bounds are; BadInput where money cannot be counted."""
-        if self.money is not None and not (isinstance(settings, ChatFile) and settings.prompt_price + settings.completion_price):
+        self._refuse_no_prices(isinstance(settings, ChatFile) and bool(settings.prompt_price + settings.completion_price), spec)
+        return {f"budget_{name}": value for name, value in self._given().items()}
+
+    def over(self, agent: Agent, spec: str) -> Agent:
+        """The agent, of one's own, with these bounds on its budget; BadInput where it has none that it keeps to."""
+        budget = getattr(agent, "budget", None)
+        if not isinstance(agent, Spender) or not isinstance(budget, Budget):
+            raise self.refused(f"{spec} is no Spender with a `budget` (agents/budget.py)")
+        self._refuse_no_prices(bool(budget.prompt_price + budget.completion_price), spec)
+        agent.budget = replace(budget, **self._given())  # type: ignore[attr-defined]
+        return agent
+
+    def refused(self, why: str) -> BadInput:
+        """What is said where an agent cannot be bound."""
+        mend = "leave that out, or bind the others by `budget_tokens` in their settings"
+        return BadInput(f"--budget-{next(iter(self._given()))}: {why}, so it cannot be bound; {mend}")
+
+    def _given(self) -> dict[str, Any]:
+        return {name: value for name, value in (("tokens", self.tokens), ("money", self.money)) if value is not None}
+
+    def _refuse_no_prices(self, prices: bool, spec: str) -> None:
+        if self.money is not None and not prices:
             raise BadInput(f"--budget-money: {spec} has no prices, so money cannot be counted; give `prompt_price` and `completion_price` there")
-        given = {"budget_tokens": self.tokens, "budget_money": self.money}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 UNBOUND = Bounds()
@@ -153,30 +68,34 @@ UNBOUND = Bounds()
 
 def is_local(spec: str) -> bool:
     """Whether a value of `--agent` means a model on this machine, of which one process is enough."""
+    if spec.startswith((CMD, MCP)):
+        return False
     if spec.endswith((".yaml", ".yml")):
-        return "local" in _settings(Path(spec))
+        return "local" in read_settings(Path(spec))
     return spec == "smollm2" or (Path(spec) / "config.json").is_file() or (Path(spec) / "adapter_config.json").is_file()
 
 
 def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
-    """The maker that a value of `--agent` means; agents that spend nothing are not bound."""
+    """The maker that a value of `--agent` means; scripted agents spend nothing. Raises BadInput."""
     if spec in SCRIPTED:
         return scripted(spec)
     if spec.startswith(CMD):
         return _command(CommandFile(command=spec.removeprefix(CMD)), spec, bounds)
+    if bounds != UNBOUND and (spec.startswith(MCP) or is_local(spec)):
+        raise bounds.refused(f"what {spec} spends is not counted")
     if spec.startswith(MCP):
         return _mcp(spec)
     if is_local(spec):
         refuse_without_packages()
-        return _settings_file(Path(spec), LocalFile).maker() if spec.endswith((".yaml", ".yml")) else local(LocalSettings(spec))
+        return settings_file(Path(spec), LocalFile).maker() if spec.endswith((".yaml", ".yml")) else local(LocalSettings(spec))
     if spec.endswith((".yaml", ".yml")):
-        if "command" in _settings(Path(spec)):
-            return _command(_settings_file(Path(spec), CommandFile), spec, bounds)
-        settings = _settings_file(Path(spec), ChatFile)
+        if "command" in read_settings(Path(spec)):
+            return _command(settings_file(Path(spec), CommandFile), spec, bounds)
+        settings = settings_file(Path(spec), ChatFile)
         refuse_unusable(Path(spec), settings)
         return settings.model_copy(update=bounds.on(settings, spec)).maker()
     if ":" in spec:
-        return _own(*spec.split(":", 1))
+        return _own(spec, bounds)
     commands = f"{CMD}COMMAND, {MCP}COMMAND"
     kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker (a class or function)"
     raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
@@ -186,7 +105,7 @@ def model_users(path: Path | None) -> ModelUsers | None:
     """The users that a settings file of --user means; None: those of the scripts."""
     if path is None:
         return None
-    settings = _settings_file(path, UserSettings)
+    settings = settings_file(path, UserSettings)
     refuse_unusable(path, settings)
     return settings.users()
 
@@ -226,57 +145,31 @@ def refuse_unusable(path: Path, settings: ChatFile | UserSettings) -> None:
         raise BadInput(f"{path}: the environment variable {settings.key_variable} holds no key; set it, or give the `url` of an endpoint")
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: is not YAML: {error}") from None
-    if not isinstance(data, dict):
-        raise BadInput(f"{path}:1: settings are a mapping that starts with `model:`, with `local:` for a model on this machine, or with `command:`")
-    return data
-
-
-def _settings_file(path: Path, kind: type[Settings]) -> Settings:
-    try:
-        return kind.model_validate(_settings(path))
-    except ValidationError as error:
-        raise BadInput(f"{path}: {_first(error.errors()[0], kind)}") from None
-
-
-def _first(error: ErrorDetails, kind: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{place}: no such key; there are {', '.join(kind.model_fields)}"
-    return f"{place}: {error['msg']}"
-
-
-def _own(module: str, name: str) -> Maker:
+def _own(spec: str, bounds: Bounds) -> Maker:
+    """The maker that `module:maker` names; BadInput where there is none."""
+    module, _, name = spec.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), name)):
+        raise BadInput(f"--agent {spec}: is not module:maker; the class MyAgent of ./my_agent.py is my_agent:MyAgent, said in its folder")
     here = str(Path.cwd())
     if not {here, ""} & set(sys.path):  # an installed command does not look where it is called from; workers take the path over
         sys.path.append(here)
     try:
         maker = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise BadInput(f"--agent {module}:{name}: {error}") from None
+        raise BadInput(f"--agent {spec}: {error}") from None
     if not callable(maker):
-        raise BadInput(f"--agent {module}:{name}: is not a function or class that makes an agent")
-    makes = signature(maker)
-    if isinstance(maker, type) and _takes(makes):
-        return partial(_instance, maker)
-    if not _takes(makes, {}):
-        raise BadInput(f"--agent {module}:{name}: cannot be called with the tasks; give a class that needs nothing, or `def {name}(tasks)`")
-    made: Maker = maker
-    return made
+        raise BadInput(f"--agent {spec}: is not a function or class that makes an agent")
+    made: Maker = partial(_instance, maker) if isinstance(maker, type) and _takes(maker) else maker
+    if made is maker and not _takes(maker, {}):
+        raise BadInput(f"--agent {spec}: cannot be called with the tasks; give a class that needs nothing, or `def {name}(tasks)`")
+    return made if bounds == UNBOUND else partial(_bound, made, bounds, spec)
 
 
-def _takes(makes: Signature, *given: object) -> bool:
+def _takes(maker: Callable[..., object], *given: object) -> bool:
+    """Whether it can be called so, as far as it says."""
     try:
-        makes.bind(*given)
-    except TypeError:
+        signature(maker).bind(*given)
+    except (TypeError, ValueError):
         return False
     return True
 
@@ -284,3 +177,8 @@ def _takes(makes: Signature, *given: object) -> bool:
 def _instance(kind: Callable[[], Agent], tasks: Mapping[str, Task]) -> Agent:
     """An agent of a class that is given nothing."""
     return kind()
+
+
+def _bound(maker: Maker, bounds: Bounds, spec: str, tasks: Mapping[str, Task]) -> Agent:
+    """An agent of one's own that may spend so much."""
+    return bounds.over(maker(tasks), spec)

@@ -29,6 +29,8 @@ def report(
 
     if not out.absolute().parent.is_dir():
         raise BadInput(f"--out {out}: there is no folder {out.parent}; make it, or give another place")
+    if against is not None and against.resolve() == run.resolve():
+        raise BadInput(f"--against {against}: is this very run; give another of the same tasks, or leave it out")
     with progress("episodes") as update:
         made = make_report([run] if against is None else [run, against], trajectories, How(trust, update))
     with replacing(out.absolute()) as file:

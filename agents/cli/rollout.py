@@ -103,7 +103,8 @@ def complain(summary: Summary, out: Path) -> None:
         rest = f"; {counted(summary.unbegun, 'episode')} not begun after {GIVE_UP} such in a row" if summary.unbegun else ""
         raise Failed(f"{lost}{rest}; the same command goes on from here once that is mended")
     if summary.skipped:
-        raise Failed(f"the budget is spent: {summary.skipped} episodes were not begun; the same command with more goes on from here")
+        left = counted(summary.skipped, "episode")
+        raise Failed(f"the budget is spent: {left} not begun, or given up halfway; the same command with more goes on from here")
 
 
 def find_pack(pack: Path) -> Path:

@@ -32,6 +32,7 @@ def tell(trajectory: Trajectory, evidence: Evidence, changed: Sequence[Changes])
     return {
         "turns": list(_turns(trajectory.steps, changed, domain)),
         "ending": _ending(evidence.ending),
+        "user_left": evidence.user_left,
         "ended_well": evidence.success or _ended_well(evidence, nearest),
         "wanted": _wanted(nearest, domain),
         "ways": len(evidence.task.goal.alternatives),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +22,21 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS sample (place INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS review (
-  reviewer TEXT NOT NULL COLLATE NOCASE, place INTEGER NOT NULL REFERENCES sample, verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject')),
+  reviewer TEXT NOT NULL, place INTEGER NOT NULL REFERENCES sample, verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject')),
   comment TEXT NOT NULL, version INTEGER NOT NULL,
   PRIMARY KEY (reviewer, place)) STRICT;
 """
 _DECIDE = """
-INSERT INTO review VALUES (?1, ?2, ?3, ?4, 1)
+INSERT INTO review VALUES (
+  COALESCE((SELECT reviewer FROM review WHERE known_as(reviewer) = known_as(?1) ORDER BY place = ?2 DESC, rowid LIMIT 1), ?1), ?2, ?3, ?4, 1)
 ON CONFLICT (reviewer, place) DO UPDATE SET verdict = ?3, comment = ?4, version = version + 1 WHERE version = ?5
 RETURNING version
 """
-"""One statement, so one transaction; it comes to no row where somebody has decided since version ?5."""
+"""One statement, so one transaction; it comes to no row where somebody has decided since version ?5. A reviewer keeps the first spelling."""
+_DECISIONS = """
+SELECT FIRST_VALUE(reviewer) OVER (PARTITION BY known_as(reviewer) ORDER BY rowid), place, verdict, comment, version FROM review
+WHERE ?1 IS NULL OR known_as(reviewer) = known_as(?1) ORDER BY known_as(reviewer), place
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,11 @@ class Decision:
     """1 for the first decision, one more with each change; what the reviewer saw, where it is asked for."""
 
 
+def known_as(name: str) -> str:
+    """What a reviewer's name is known by, however its letters are written."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
 class Changed(ValueError):
     """The decision was made on an older version than the stored one."""
 
@@ -61,6 +72,7 @@ class Reviews:
         self._db = apsw.Connection(str(self.path))
         try:
             self._db.set_busy_timeout(10_000)
+            self._db.create_scalar_function("known_as", known_as, 1, deterministic=True)  # type: ignore[arg-type]  # given names alone
             for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
                 self._db.pragma(name, value)
             self._db.transaction_mode = "IMMEDIATE"
@@ -98,8 +110,7 @@ class Reviews:
 
     def decisions(self, reviewer: str | None = None) -> list[Decision]:
         """All of them, or one reviewer's, by reviewer and place."""
-        query = "SELECT * FROM review WHERE ?1 IS NULL OR reviewer = ?1 ORDER BY reviewer, place"
-        return [Decision(*values) for values in self._all(query, (reviewer,))]
+        return [Decision(*values) for values in self._all(_DECISIONS, (reviewer,))]
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock:

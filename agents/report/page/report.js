@@ -91,6 +91,8 @@ function chancePlot() {
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "pass^k and pass@k" }, h("table", null, h("thead", null, h("tr", null, h("td"), ks.map((k) => h("th", { scope: "col", class: "number" }, `k = ${k}`)))), h("tbody", null, rows))));
 }
 
+/* Better in these domains beyond chance, and likely so in others. */
+const telling = (pair) => pair.p !== null && pair.p < 0.05 && (pair.difference.low > 0 || pair.difference.high < 0);
 const chance = (p) => (p === null ? "-" : p < 0.001 ? "< 0.001" : p.toFixed(3));
 
 function pairPlot() {
@@ -98,9 +100,9 @@ function pairPlot() {
   const rows = data.compared.map((pair) => h("tbody", null,
     h("tr", null, h("th", { scope: "rowgroup", colspan: 2 }, `${pair.after} against ${pair.before}`)),
     h("tr", null, h("td", null, strip(pair.after, pair.difference, -1, 1)), h("td", { class: "number" }, h("span", null, interval(pair.difference)), " ",
-      h("span", null, `p ${chance(pair.p)}${pair.p !== null && pair.p < 0.05 ? " ✓" : ""}`)))));
+      h("span", null, `p ${chance(pair.p)}${telling(pair) ? " ✓" : ""}`)))));
   return h("div", { class: "panel" }, h("table", { class: "plot pairs" },
-    h("caption", null, "Agent against agent", h("span", null, "how much more often the first one succeeds, at the tasks of both, from -100 to 100 %; ✓: p below 0.05, not corrected for the number of pairs")), rows));
+    h("caption", null, "Agent against agent", h("span", null, "how much more often the first one succeeds, at the tasks of both, from -100 to 100 %, with the interval that holds 95 % of a bootstrap over domains and their tasks; p: the chance of such a difference, were both alike in each of these domains, with tasks independent there; ✓: p below 0.05 and the interval on one side of 0, not corrected for the number of pairs")), rows));
 }
 
 const MANNER = [
@@ -113,7 +115,8 @@ const MANNER = [
   ["episodes that broke a policy", (grade) => grade.violations.toLocaleString("en")],
   ["rows changed that nobody asked for", (grade) => grade.collateral.toLocaleString("en")],
   ["calls", (grade) => grade.cost.calls.toLocaleString("en")],
-  ["tokens", (grade) => grade.cost.tokens.toLocaleString("en")],
+  ["tokens of prompts and completions", (grade) => grade.cost.tokens?.toLocaleString("en") ?? "-"],
+  ["tokens of completions, where scored", (grade) => grade.cost.completion_tokens.toLocaleString("en")],
   ["money", (grade) => grade.cost.money?.toFixed(2) ?? "-"],
   ["episodes that our side lost, unscored", (grade) => grade.unscored.toLocaleString("en")],
 ];

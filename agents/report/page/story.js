@@ -85,9 +85,13 @@ function talkView(task, story) {
 }
 
 function endingWords(ending) {
-  if (!ending) return "no ending: it ran out of steps";
   const about = ending.about ? ` about ${ending.about}` : "";
   return `${words(ending.outcome)}${about}${ending.answer ? `, answer ${ending.answer}` : ""}`;
+}
+
+function cameWords(story) {
+  if (story.ending) return endingWords(story.ending);
+  return story.user_left ? "no ending: the user had left" : "no ending: it ran out of steps";
 }
 
 function goalView(story) {
@@ -95,7 +99,7 @@ function goalView(story) {
   return h("ul", { class: "goal" },
     story.expected.map((change) => (change.met ? line("good", "✓ met", changeView(change)) : line("bad", "✗ missing", changeView(change)))),
     story.extra.map((change) => line("bad", "✗ extra", changeView(change))),
-    line(story.ended_well ? "good" : "bad", story.ended_well ? "✓ ending" : "✗ ending", `wanted: ${endingWords(story.wanted)}`, h("br"), `came: ${endingWords(story.ending)}`),
+    line(story.ended_well ? "good" : "bad", story.ended_well ? "✓ ending" : "✗ ending", `wanted: ${endingWords(story.wanted)}`, h("br"), `came: ${cameWords(story)}`),
     story.broken.map((name) => line("bad", "✗ policy", `${words(name)} was broken`)));
 }
 

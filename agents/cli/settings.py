@@ -1,0 +1,148 @@
+"""Settings of agents and users, as YAML files hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.agent import Maker
+from agents.budget import Budget
+from agents.chat import PROMPT, Endpoint, Sampling, chat
+from agents.cli.output import BadInput
+from agents.command import SECONDS, command_agent
+from agents.model_user import PROMPT as USER_PROMPT
+from agents.model_user import ModelUsers
+from agents.students.local import LocalSettings, local
+from agents.students.model import Precision
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Price = Annotated[float, Field(ge=0)]
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class ChatFile(BaseModel):
+    """A chat model's settings, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    url: str = ""
+    """Base URL of the endpoint; empty: the `openai` package's own."""
+    key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key."""
+    prompt: str = PROMPT
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Share | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    parallel: bool = True
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    retries: Annotated[int, Field(ge=0)] = 5
+    budget_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of the whole rollout, in all its processes and however often it is resumed, as is the money."""
+    budget_money: Annotated[float, Field(gt=0)] | None = None
+    prompt_price: Price = 0.0
+    """Per million tokens, as is the other."""
+    completion_price: Price = 0.0
+
+    def maker(self) -> Maker:
+        """The agent's maker."""
+        return chat(
+            Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel),
+            Endpoint(self.url, self.key_variable, self.seconds, self.retries),
+            Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price),
+        )
+
+
+class UserSettings(BaseModel):
+    """The settings of a chat model that plays users, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    url: str = ""
+    key_variable: str = "OPENAI_API_KEY"
+    prompt: str = USER_PROMPT
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Share | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    retries: Annotated[int, Field(ge=0)] = 5
+
+    def users(self) -> ModelUsers:
+        """What makes its users."""
+        sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens)
+        return ModelUsers(sampling, Endpoint(self.url, self.key_variable, self.seconds, self.retries))
+
+
+class CommandFile(BaseModel):
+    """The settings of an agent that is a command of its own, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: str
+    """As after `cmd:`."""
+    seconds: Annotated[float, Field(gt=0)] = SECONDS
+    """For one answer."""
+    budget_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of the tokens that it says it has taken, in the whole rollout."""
+
+    def maker(self) -> Maker:
+        """The agent's maker."""
+        return command_agent(self.command, self.seconds, Budget(self.budget_tokens))
+
+
+class LocalFile(BaseModel):
+    """The settings of a model on this machine, as a YAML file holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    local: str
+    """`smollm2`, a folder, or a hub name."""
+    template: str = "auto"
+    prompt: str | None = None
+    brief: bool | None = None
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    top_p: Share = 1.0
+    max_tokens: Annotated[int, Field(ge=1)] = 160
+    precision: Precision = "auto"
+    batch: Annotated[int, Field(ge=1)] = 32
+
+    def maker(self) -> Maker:
+        """The agent's maker."""
+        settings = self.model_dump()
+        return local(LocalSettings(settings.pop("local"), **settings))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What a settings file says, whatever it is of. Raises BadInput."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}:1: settings are a mapping that starts with `model:`, with `local:` for a model on this machine, or with `command:`")
+    return data
+
+
+def settings_file(path: Path, kind: type[Settings]) -> Settings:
+    """The settings in a file that is to hold this kind of them. Raises BadInput."""
+    try:
+        return kind.model_validate(read_settings(path))
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_first(error.errors()[0], kind)}") from None
+
+
+def _first(error: ErrorDetails, kind: type[BaseModel]) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{place}: no such key; there are {', '.join(kind.model_fields)}"
+    return f"{place}: {error['msg']}"
