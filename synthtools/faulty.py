@@ -106,9 +106,8 @@ class FaultyBackend:
             case _ if number != fault.nth:
                 return None
             case Timeout():
-                if fault.type == "timeout_after":
-                    self._made(call, tool)
-                return self._error("timeout", f"{tool.name} did not answer in time.")
+                done = fault.type == "timeout_after" and self._made(call, tool).carried_out
+                return replace(self._error("timeout", f"{tool.name} did not answer in time."), unanswered=done)
             case StaleRead():
                 return self._stale(fault, call, tool) if tool.read_only else None
             case Partial():

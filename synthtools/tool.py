@@ -52,6 +52,13 @@ class ToolResult:
     """None when the call succeeded."""
     reason: str = ""
     """The documented error code of the tool, when it refused."""
+    unanswered: bool = field(default=False, compare=False)
+    """Of a timeout: the call was carried out, and only its answer was lost. No agent is shown it, and no record holds it."""
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether the call did what it does, answered or not."""
+        return self.error is None or self.unanswered
 
     @property
     def mistaken(self) -> bool:

@@ -46,7 +46,9 @@ from synthtools.generate import Factory
 from synthtools.load import load_domain
 from synthtools.mirror import MirroredBackend
 from synthtools.pack import PackError, load_pack, save_pack
+from synthtools.promise import listed
 from synthtools.proof import Prover
+from synthtools.promise import listed
 from synthtools.recovery import Recovery
 from synthtools.seed import generator
 from synthtools.task import SolutionStep, Task, resolve
@@ -56,6 +58,7 @@ from synthtools.tasks.kinds import KINDS
 from synthtools.tasks.maker import Candidate, Maker
 from synthtools.tasks.striking import STRIKERS
 from synthtools.tool import FAULTS, ToolCall
+from synthtools.user import RESPOND
 from synthtools.wait import WAIT
 
 HERE = ("marina_berths", "clinic_roster", "online_store")
@@ -499,3 +502,53 @@ def test_every_domain_has_recoveries(domain: str) -> None:
         assert task_from_json(task_to_json(task)) == task
         env.reset(options={"task": task})
         assert solve(env)[-1][1] == 1.0
+
+
+def consented(domain: str) -> tuple[Task, Any]:
+    """A task whose one write needs a yes that the user gives, and the tool of that write."""
+    tools = load_domain(domain).tools
+    for task in (each for each in Factory(load_domain(domain), 5).tasks("confirmation", 12) if each.goal.alternatives[0].changes):
+        writes = [step.name for step in task.solution if step.name in tools and not tools[step.name].read_only]
+        if len(writes) == 1:
+            return task, tools[writes[0]]
+    raise AssertionError("no such task")
+
+
+@pytest.mark.parametrize(("kind", "judged"), [("timeout_after", "broken_rule"), ("timeout", "")])
+@pytest.mark.parametrize("domain", HERE)
+def test_a_change_that_got_no_answer_is_a_change(domain: str, kind: Any, judged: str) -> None:
+    """Made before the user was asked it breaks the rule, though they say yes after it; a call that was not carried out breaks nothing."""
+    task, write = consented(domain)
+    task = replace(task, faults=(Timeout(write.key, 1, kind),))
+    env = env_of(task)
+    said = [step for step in task.solution if step.name == RESPOND.name]
+    rest = [step for step in task.solution if step.name not in (RESPOND.name, "finish")]
+    again = [] if kind == "timeout_after" else [step for step in rest if step.name == write.name]
+    values: dict[int, Any] = {}
+    for step in (*rest, *said, *again, task.solution[-1]):
+        number = task.solution.index(step)
+        content = env.step(resolve(step, [values.get(place) for place in range(number)]))[0]
+        values[number] = orjson.loads(content)
+    assert [result.error for _, result in env.calls].count("timeout") == 1
+    assert env.judgement.reason == judged
+    assert not env.judgement.success or not judged
+
+
+def test_policies_see_the_same_of_calls_wherever_they_are_checked() -> None:
+    """What was carried out is no error, answered or not; whatever else came to one is, by its reason or its kind, and keys stand for names."""
+    task, write = consented(HERE[0])
+    domain = load_domain(HERE[0])
+    arguments = next(dict(call.arguments) for call, _ in played(task, task.solution).calls if call.name == write.name)
+    call = ToolCall(write.name, orjson.dumps(arguments).decode())
+    seen = {}
+    for fault in (Timeout(write.key, 1), Timeout(write.key, 1, "timeout_after"), Unavailable(write.key), RateLimit(write.key)):
+        env = env_of(replace(task, faults=(fault,)))
+        env.step(call)
+        seen[fault.type] = listed(env.calls, domain)
+    carried_out = env_of(task)
+    carried_out.step(call)
+    assert seen["timeout_after"] == listed(carried_out.calls, domain)
+    assert [seen[kind][0][2] for kind in ("timeout", "unavailable", "rate_limit")] == ["timeout", "unavailable", "rate_limited"]
+    assert {one[:2] == (write.key, arguments) for (one,) in seen.values()} == {True}
+    carried_out.step(ToolCall("no_such", "{"))
+    assert listed(carried_out.calls, domain)[1] == ("no_such", {}, "unknown_tool")
