@@ -267,6 +267,24 @@ def test_a_stale_read_leaves_the_writes_before_it() -> None:
     assert env.step(resolve(task.solution[-1], [orjson.loads(result.content) for _, result in env.calls]))[1] == 1.0
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_an_old_copy_that_has_no_answer_is_not_asked(nth: int) -> None:
+    """A row that was added since is found in the present state, as an error could not say of when it is; the next read is stale instead."""
+    task = replace(some_tasks("marina_berths", 1)[0], faults=(StaleRead("get_holder", nth, (), "2026-06-11T03:00"),))
+    env = env_of(task)
+    known = orjson.loads(env.step(ToolCall("search_holders", {}))[0])["data"][0]["id"]
+    for _ in range(nth - 1):
+        assert "as_of" not in orjson.loads(env.step(ToolCall("fetch_holder", {"holder_id": known}))[0])
+    new = {"name": "Ada Byron", "email": "ada@example.org", "phone": "+44 20 7946 0000", "since": "2026-06-12"}
+    added = orjson.loads(env.step(ToolCall("add_holder", new))[0])["id"]
+    for _ in range(2):
+        content, _, _, _, info = env.step(ToolCall("fetch_holder", {"holder_id": added}))
+        assert (orjson.loads(content)["id"], "as_of" in content, info) == (added, False, {})
+    env = env.fork()
+    marked = [orjson.loads(env.step(ToolCall("fetch_holder", {"holder_id": known}))[0]).get("as_of") for _ in range(2)]
+    assert marked == ["2026-06-11T03:00", None]
+
+
 def test_what_is_shown_follows_the_faults() -> None:
     """`wait` and the service notes exactly where there is a schedule; extra tools, cut and misleading descriptions as it says."""
     task, reading = calm(HERE[0])
