@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from synthtools.domain import Domain
-from synthtools.fault import ChangedSchema, ExtraTools, Fault, Injected, MisleadingDocs
-from synthtools.finish import NAME
+from synthtools.fault import ChangedSchema, ExtraTools, Fault, Injected, MisleadingDocs, Partial, StaleRead
 from synthtools.rule import Rule
 from synthtools.task import Task
-from synthtools.tool import Tool
-from synthtools.user import RESPOND, User
-from synthtools.wait import WAIT
+from synthtools.tool import RESERVED, Tool
+from synthtools.user import User
 
 
 def misfit(task: Task, domain: Domain) -> str:
@@ -45,7 +43,7 @@ def _of_user(user: User | None, domain: Domain) -> Iterator[str]:
 
 def _of_faults(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
     tools = {tool.key: tool for tool in domain.tools.values()}
-    taken = {RESPOND.name, WAIT.name, NAME}
+    taken = set(RESERVED)
     for fault in faults:
         if isinstance(fault, ExtraTools):
             for tool in fault.tools:
@@ -59,6 +57,10 @@ def _of_faults(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
             yield f"has a fault of {fault.tool!r}, a tool that {domain.name} has not"
         elif isinstance(fault, ChangedSchema | MisleadingDocs):
             yield from _of_parameter(fault, tools)
+        elif domain.toolkit is not None and isinstance(fault, Partial):
+            yield f"has a partial of {fault.tool!r}: which results of Python tools are lists is not known, so none can be cut"
+        elif domain.toolkit is not None and isinstance(fault, StaleRead) and fault.copy:
+            yield f"has a stale_read of {fault.tool!r} with a copy, which is SQL: the state of Python tools takes none"
 
 
 def _of_parameter(fault: ChangedSchema | MisleadingDocs, tools: Mapping[str, Tool]) -> Iterator[str]:

@@ -34,6 +34,10 @@ FAULTS: frozenset[ErrorKind] = frozenset({"timeout", "rate_limited", "unavailabl
 """Errors that are no mistake of the agent's."""
 
 
+RESERVED = ("finish", "respond", "wait")
+"""Names of the environment's own tools, which no domain's tool can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One call: a tool's name and its arguments, as a mapping or as the raw JSON text that was received."""

@@ -24,7 +24,7 @@ from synthtools.load import load_domain
 from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.proof import Prover
 from synthtools.task import Task, resolve
-from synthtools.tool import ToolCall
+from synthtools.tool import RESERVED, ToolCall
 from synthtools.toolkit.backend import ToolkitBackend
 from synthtools.toolkit.collect import tasks_beside
 from synthtools.toolkit.description import toolkit_domain
@@ -184,7 +184,7 @@ MISTAKES = {
     "none without default": (mend("name: str", "name: str | None"), r"may be None, so give it a default"),
     "unknown type": (mend("name: str", "name: Stranger"), r"its annotations cannot be read: name 'Stranger' is not defined"),
     "no schema": (mend("name: str", "name: object()"), "types have no JSON Schema|cannot be read|several types"),
-    "reserved": (mend("def find(", "def finish("), r"'finish' cannot be a tool's name"),
+    **{f"reserved, {name}": (mend("def find(", f"def {name}("), f"'{name}' cannot be a tool's name") for name in RESERVED},
     "no about": (mend('    """A tiny shop."""\n', ""), r"the class has no docstring"),
     "no tools": ("from synthtools.toolkit import tool\nclass Shop:\n    'A shop.'\n", r"no class in it has methods marked with @tool"),
     "two classes": (SHOP + SHOP.replace("class Shop", "class Other"), r"holds Shop, Other; say which: .*shop\.py:Shop"),
@@ -226,7 +226,10 @@ def test_untrusted_code_never_runs_here(tmp_path: Path) -> None:
 
 HOSTILE: dict[str, dict[str, Any]] = {
     "unknown key": {"more": 1},
-    "a name of ours": {"tools": [{"name": "finish", "description": "x", "parameters": {}, "errors": {}, "read_only": True}]},
+    **{
+        f"a name of ours, {name}": {"tools": [{"name": name, "description": "x", "parameters": {}, "errors": {}, "read_only": True}]}
+        for name in RESERVED
+    },
     "no tools": {"tools": []},
     "endless about": {"about": "x" * 5000},
     "a number for a name": {"name": 5},
