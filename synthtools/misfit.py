@@ -17,7 +17,8 @@ def misfit(task: Task, domain: Domain) -> str:
     """The first thing that does not fit, in one line; empty where all does."""
     if task.user is None and not (task.rules or task.faults):
         return ""
-    found = next(chain(_of_rules(task.rules, task.user), _of_user(task.user, domain), _of_faults(task.faults, domain)), "")
+    faults = chain(_of_faults(task.faults, domain), _of_sql(task.faults, domain))
+    found = next(chain(_of_rules(task.rules, task.user), _of_user(task.user, domain), faults), "")
     return f"the task {task.id} {found}" if found else ""
 
 
@@ -57,9 +58,14 @@ def _of_faults(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
             yield f"has a fault of {fault.tool!r}, a tool that {domain.name} has not"
         elif isinstance(fault, ChangedSchema | MisleadingDocs):
             yield from _of_parameter(fault, tools)
-        elif domain.toolkit is not None and isinstance(fault, Partial):
+
+
+def _of_sql(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
+    """Faults that tools written in Python cannot have."""
+    for fault in faults if domain.toolkit is not None else ():
+        if isinstance(fault, Partial):
             yield f"has a partial of {fault.tool!r}: which results of Python tools are lists is not known, so none can be cut"
-        elif domain.toolkit is not None and isinstance(fault, StaleRead) and fault.copy:
+        elif isinstance(fault, StaleRead) and fault.copy:
             yield f"has a stale_read of {fault.tool!r} with a copy, which is SQL: the state of Python tools takes none"
 
 

@@ -52,7 +52,7 @@ def holds(connection: Connection, domain: Domain, sql: str, rows: Mapping[str, A
 
 
 def listed(calls: Iterable[tuple[ToolCall, ToolResult]], domain: Domain) -> list[tuple[str, Any, str]]:
-    """An episode's calls as policies see them: key, arguments, and the error of one that was not carried out; a carried-out one may lack an answer."""
+    """An episode's calls as policies see them: key, arguments, and the error; none where one was carried out, though its answer was lost."""
     keys = {tool.name: tool.key for tool in domain.tools.values()}
     return [
         (keys.get(call.name, call.name), readable(call.arguments), "" if result.carried_out else result.reason or str(result.error))

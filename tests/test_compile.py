@@ -142,7 +142,7 @@ def test_an_unknown_error_cannot_be_ruled_out() -> None:
 
 def test_two_tools_cannot_have_one_name() -> None:
     """Nor may a tool be called as the environment's own."""
-    assert RESERVED == (FINISH, RESPOND.name, WAIT.name)
+    assert (FINISH, RESPOND.name, WAIT.name) == RESERVED
     for name in RESERVED:
         with pytest.raises(BlueprintError, match=f"'{name}' is taken"):
             tool_shed(TEXT.replace("  lend:\n", f"  {name}:\n").replace("tempts: lend", f"tempts: {name}"))

@@ -48,7 +48,6 @@ from synthtools.mirror import MirroredBackend
 from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.promise import listed
 from synthtools.proof import Prover
-from synthtools.promise import listed
 from synthtools.recovery import Recovery
 from synthtools.seed import generator
 from synthtools.task import SolutionStep, Task, resolve

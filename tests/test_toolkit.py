@@ -177,7 +177,10 @@ def mend(what: str, instead: str) -> str:
 MISTAKES = {
     "no type": (mend("product: str, count", "product, count"), r"shop\.py:\d+: Shop\.sell: parameter 'product': has no type; annotate it"),
     "no words": (mend("            product: Its number.\n", ""), r"Shop\.sell: parameter 'product': is not described; add `product:"),
-    "no such parameter": (mend("            product: Its number.\n", "            product: Its number.\n            colour: Which.\n"), "'colour', which is no"),
+    "no such parameter": (
+        mend("            product: Its number.\n", "            product: Its number.\n            colour: Which.\n"),
+        "'colour', which is no",
+    ),
     "no docstring": (mend('        """Products by name.', '        x = """Products by name.'), r"Shop\.find: has no docstring"),
     "any arguments": (mend("self, name: str", "self, *name: str"), r"parameter 'name': agents pass arguments by name"),
     "several types": (mend("name: str", "name: str | int"), r"parameter 'name': is of several types"),
@@ -211,7 +214,9 @@ def test_a_mistake_is_told_in_one_line(name: str, tmp_path: Path) -> None:
 
 def test_one_of_several_classes_can_be_named(tmp_path: Path) -> None:
     """`shop.py:Other`."""
-    text = "from __future__ import annotations\n" + (SHOP + SHOP.replace("class Shop", "class Other")).replace("from __future__ import annotations\n", "")
+    text = "from __future__ import annotations\n" + (SHOP + SHOP.replace("class Shop", "class Other")).replace(
+        "from __future__ import annotations\n", ""
+    )
     assert load_domain(f"{written(tmp_path, text)}:Other", trust=True).name == "other"
 
 

@@ -236,5 +236,3 @@ def referred(parameter: str, tables: list[TableDescription]) -> str:
             if last in (stem, f"{stem}s", f"{stem}es", f"{stem[:-1]}ies"):
                 return table.name
     return next((t.name for t in tables for c in t.columns if c.name == parameter and c.ref == t.name), "")
-
-
