@@ -71,11 +71,15 @@ class ModelUser:
         self.gone = script[-1].gone
         said = script[-1].text if self.gone else self._ask(self._user)
         if not self.gone:
-            found = audit(self._user, self._heard, script, said)
+            found = audit(self._user, self._heard, script, said, self._said)
             if found is not None:
                 raise UnfaithfulUser(*found)
         self._said.append(said)
         return said
+
+    def told(self, reply: str) -> None:
+        """Remember the last reply as the agent heard it, with how what the user did went."""
+        self._said[-1] = reply
 
     def _ask(self, user: User) -> str:
         messages: list[dict[str, str]] = [{"role": "system", "content": f"{self.sampling.prompt}\n\n{portrait(user)}"}]
@@ -126,8 +130,11 @@ def portrait(user: User) -> str:
     return "\n".join([f'You asked: "{user.goal}"', f"You talk in a {user.manner} way.", "What you know:", *facts, *decision, *deeds])
 
 
-def audit(user: User, heard: Sequence[str], script: Sequence[Reply], said: str) -> tuple[Unfaithful, str] | None:
-    """How what was said in the user's part departs from the script, at the last of these turns; None: it does not."""
+def audit(user: User, heard: Sequence[str], script: Sequence[Reply], said: str, before: Sequence[str] = ()) -> tuple[Unfaithful, str] | None:
+    """How what was said in the user's part departs from the script, at the last of these turns; None: it does not.
+
+    `before`: the replies so far, which hold what the user was shown.
+    """
     asked = {slot for reply in script for slot in reply.asked}
     last = script[-1]
     for fact in user.facts:
@@ -144,7 +151,7 @@ def audit(user: User, heard: Sequence[str], script: Sequence[Reply], said: str) 
     if strayed:
         return "deed", f"{strayed}: {said[:80]!r}"
     facts = [part for fact in user.facts for part in (fact.said, fact.wrong)]
-    known = " ".join([user.goal, *heard, *facts, *(deed.label for deed in user.deeds), user.decision.said if user.decision else ""])
+    known = " ".join([user.goal, *heard, *before, *facts, *(deed.label for deed in user.deeds), user.decision.said if user.decision else ""])
     strange = [value for value in map(_trimmed, _VALUE.findall(said)) if value and not _stands(value, known)]
     return ("invention", f"said {strange[0]!r}, which stands in no script") if strange else None
 

@@ -79,7 +79,7 @@ class Speaker:
         """What goes beside a call, after these calls and results; mostly nothing before the end."""
         if call.name == "finish":
             return self._ending(_arguments(call), calls, results)
-        if self.task.faults and results and (noticed := self._noticed(results)):
+        if self.task.faults and results and (noticed := self._noticed(results, again=bool(calls) and calls[-1].name == call.name)):
             return self._say(noticed)
         if results and _is_error(results[-1]):
             return self._say("again" if calls[-1].name == call.name else "error")
@@ -90,12 +90,14 @@ class Speaker:
             return "" if changes else self._say("look")
         return self._say("act") if changes and not any(map(self._is_change, calls)) else ""
 
-    def _noticed(self, results: list[Any]) -> str:
-        """The case of what the last result shows of the task's faults, or nothing."""
+    def _noticed(self, results: list[Any], *, again: bool) -> str:
+        """The case of what the last result shows of the task's faults, or nothing; `again`: the next call is of the same tool."""
         last, code = results[-1], _code(results[-1])
         kinds = {fault.type for fault in self.task.faults}
         if code in ("unexpected_argument", "missing_argument"):
             return "outdated" if kinds & {"changed_schema", "misleading_docs"} else ""
+        if code == "unavailable" and not again:
+            return "error"
         if code:
             return code if code in FAULTS else ""
         for kind, key in (("stale_read", "as_of"), ("partial", "partial")):

@@ -147,6 +147,13 @@ class ToolEnv(gymnasium.Env[str, Action]):
             info["success"], info["judgement"] = self.judgement.success, self.judgement.reason
         return result.content, reward, self.terminated, self.truncated, info
 
+    def truncate(self) -> float:
+        """End the episode, as a limit of its own does, where one from outside has come first; the reward that is still due."""
+        if self._over:
+            return 0.0
+        self.truncated = self._over = True
+        return self._shaping.advance(0.0, failed=False) if self.reward == "shaped" else 0.0
+
     def announce(self, action: Action) -> None:
         """Send the call of the next `step` ahead, where the backend can have many in flight; elsewhere nothing."""
         announce = getattr(self.backend, "announce", None) if self._begun and not self._over else None

@@ -18,7 +18,10 @@ __all__ = ["RESPOND", "ScriptedUser", "User", "acting", "respond"]
 
 
 class User(Protocol):
-    """Someone to talk to. Forks and pickles of an environment deep-copy and pickle its user, with all that it remembers."""
+    """Someone to talk to. Forks and pickles of an environment deep-copy and pickle its user, with all that it remembers.
+
+    One that has `told(reply)` is told each reply as the agent hears it: its own words, and how what it did went.
+    """
 
     def begin(self, task: Task) -> None:
         """Forget the last episode; from here on be the one who asks for this task, which has a user."""
@@ -69,8 +72,11 @@ def respond(user: User, arguments: Mapping[str, Any] | str, domain: Domain, acts
         text = said_in(arguments)
     except ArgumentError as error:
         return ToolResult(domain.surface.error_content(error.kind, error.message), error.kind)
-    said = user.hear(text)
-    return ToolResult(reply_content(with_outcome(said, acts(text))))
+    said = with_outcome(user.hear(text), acts(text))
+    told = getattr(user, "told", None)
+    if told is not None:
+        told(said)
+    return ToolResult(reply_content(said))
 
 
 def acting(task: Task, calls: Sequence[tuple[ToolCall, ToolResult]], domain: Domain, backend: Backend) -> Callable[[str], str]:

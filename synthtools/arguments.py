@@ -54,6 +54,16 @@ def parse_text(text: str) -> dict[str, Any]:
     return value
 
 
+def readable(arguments: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Arguments as a mapping; empty where their text is none."""
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return parse_text(arguments)
+    except ArgumentError:
+        return {}
+
+
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     built = dict(pairs)
     if len(built) != len(pairs):

@@ -22,11 +22,9 @@ from synthtools.setup import empty_tables
 from synthtools.spreads import check_spreads
 from synthtools.steps import check_steps
 from synthtools.surface import Surface, draw_surface
-from synthtools.tool import Origin
+from synthtools.tool import RESERVED, Origin
 from synthtools.wording import check_wording
 
-RESERVED = ("finish", "respond")
-"""Names of the environment's own tools."""
 COMPILER = "1"
 """Changes whenever the same blueprint would compile to something else."""
 

@@ -103,14 +103,13 @@ class FaultyBackend:
             case Unavailable():
                 down = fault.nth <= number and (fault.times == 0 or number < fault.nth + fault.times)
                 return self._error("unavailable", f"{tool.name} is unavailable at the moment; nothing was done.") if down else None
-            case _ if number != fault.nth:
+            case _ if number != fault.nth + self._progress.get(name, 0):
                 return None
             case Timeout():
-                if fault.type == "timeout_after":
-                    self._made(call, tool)
-                return self._error("timeout", f"{tool.name} did not answer in time.")
+                done = fault.type == "timeout_after" and self._made(call, tool).carried_out
+                return replace(self._error("timeout", f"{tool.name} did not answer in time."), unanswered=done)
             case StaleRead():
-                return self._stale(fault, call, tool) if tool.read_only else None
+                return self._stale(name, fault, call, tool) if tool.read_only else None
             case Partial():
                 return self._cut(fault, self._shown(self._made(call, tool)), tool)
 
@@ -123,15 +122,21 @@ class FaultyBackend:
             return None
         return self._error("rate_limited", f"Too many requests: {tool.name} answers again in {left} seconds.", {"retry_after": left})
 
-    def _stale(self, fault: StaleRead, call: ToolCall, tool: Tool) -> ToolResult:
-        """The answer of the old copy. Raises SetupError where the schedule's own SQL cannot be run."""
+    def _stale(self, name: str, fault: StaleRead, call: ToolCall, tool: Tool) -> ToolResult | None:
+        """The answer of the old copy; None where that is an error, which cannot say of when it is: then the fault strikes the next call.
+
+        Raises SetupError where the schedule's own SQL cannot be run.
+        """
         here, start = self.inner.snapshot(), self.task.start
         self.inner.reset(replace(start, setup=(*start.setup, *fault.copy), schedule=()))
         try:
             result = self._shown(self._made(call, tool))
         finally:
             self.inner.reset(here)
-        return result if result.error else _saying(result, "as_of", fault.as_of)
+        if result.error is not None:
+            self._add(name, 1)
+            return None
+        return _saying(result, "as_of", fault.as_of)
 
     def _cut(self, fault: Partial, result: ToolResult, tool: Tool) -> ToolResult:
         """A list without its last rows; what is no list, or not so long, is whole."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from synthtools.hearing import stem
@@ -32,6 +33,8 @@ _TWO_WAYS = frozenset("confirm give note tell send state answer identify let hav
 _PARTICLES = frozenset("in out off up down back over".split())
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLAUSE = re.compile(r"[,;:]\s+|\s[-–—]\s+|[–—]|\s+(?=(?:so|but|then)\b)|\s+(?=and please\b)", re.IGNORECASE)
+_BLANKS = re.compile(r"[^\S\n]+")
+_PLEASE = re.compile(r"\bplease\b", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|‘[^’]*’|«[^»]*»')
 _WORD = re.compile(r"[^\W_][\w#/'’-]*")
 _REFUSED = re.compile(r"\b(?:nothing|never|not|don't|no longer)\b", re.IGNORECASE)
@@ -58,35 +61,53 @@ class Doing:
         return cls(tuple(record["verbs"]), tuple(record["objects"]), tuple(record["ids"]))
 
 
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A clause that wants something done by who hears it."""
+
+    words: tuple[str, ...]
+    wanted: tuple[str, ...]
+    """Those from its verb on."""
+    own: bool
+    """Its sentence says that it is theirs to do."""
+
+
 def bidden(text: str, doings: Sequence[Doing]) -> list[int]:
     """The numbers of what a text asks who hears it to do; what it quotes is not asked for."""
-    plain = _QUOTED.sub(" … ", text.replace("’", "'"))
-    return [number for number, doing in enumerate(doings) if _bids(plain, doing)]
+    return [number for number, doing in enumerate(doings) if _bids(text, doing)]
 
 
+@lru_cache(maxsize=512)
 def _bids(text: str, doing: Doing) -> bool:
-    return any(_clause_bids(clause, sentence, text, doing) for sentence in _SENTENCE.split(text) for clause in _CLAUSE.split(sentence))
+    """Remembered, as a conversation is replayed from its beginning at every turn."""
+    plain = _BLANKS.sub(" ", _QUOTED.sub(" … ", text.replace("’", "'")))
+    words = _words(plain)
+    named, told = bool(set(doing.ids) & set(words)), _told_of(words, doing)
+    return any(_clause_bids(clause, doing, named=named, told=told) for sentence in _SENTENCE.split(plain) for clause in _clauses(sentence))
 
 
-def _clause_bids(clause: str, sentence: str, text: str, doing: Doing) -> bool:
-    """Whether one clause asks for it, by its own verb, or by doing what the text names."""
-    clause = clause.strip(" -*•\t")
-    head, own = _HEAD.match(clause), bool(_OWN.search(sentence))
-    words: Sequence[str]
-    if head is None:
-        wanted = own or re.search(r"\bplease\b", sentence, re.IGNORECASE) is not None
-        words = _words(clause) if wanted and not sentence.rstrip().endswith("?") else []
-    elif head["told"] and (not own or sentence.rstrip().endswith("?")):
-        words = []
-    else:
-        words = _after(_words(clause[head.end() :]))
-    if not words or _REFUSED.search(clause):
-        return False
-    verb, rest = words[0], words[1:]
-    if _begins_with_one_of(words, doing.verbs) and (own or verb.lower() not in _TWO_WAYS) and rest[:1] not in (["me"], ["us"]):
-        about = _names(rest, doing) or bool(_PRONOUNS & set(rest)) or bool(set(doing.ids) & set(_words(text)))
-        return about and _is_no_other(_words(clause), doing)
-    return verb in _DO and bool(_IT & set(rest[:3])) and _told_of(text, doing)
+def _clauses(sentence: str) -> Iterator[_Clause]:
+    """The clauses of a sentence that want something done by who hears it."""
+    own, asks = bool(_OWN.search(sentence)), sentence.rstrip().endswith("?")
+    pleads = own or _PLEASE.search(sentence) is not None
+    for part in _CLAUSE.split(sentence):
+        clause = part.strip(" -*•\t")
+        head = _HEAD.match(clause)
+        is_meant = pleads and not asks if head is None else own and not asks if head["told"] else True
+        if not is_meant or _REFUSED.search(clause):
+            continue
+        words = _words(clause)
+        wanted = words if head is None else _after(_words(clause[head.end() :]))
+        if wanted:
+            yield _Clause(tuple(words), tuple(wanted), own)
+
+
+def _clause_bids(clause: _Clause, doing: Doing, *, named: bool, told: bool) -> bool:
+    """Whether one clause asks for it, by its own verb, or by doing what the text names; `named`, `told`: what the whole text says of it."""
+    verb, *rest = clause.wanted
+    if _begins_with_one_of(clause.wanted, doing.verbs) and (clause.own or verb.lower() not in _TWO_WAYS) and rest[:1] not in (["me"], ["us"]):
+        return (named or _names(rest, doing) or bool(_PRONOUNS & set(rest))) and _is_no_other(clause.words, doing)
+    return told and verb in _DO and bool(_IT & set(rest[:3]))
 
 
 def _after(words: list[str]) -> list[str]:
@@ -95,9 +116,8 @@ def _after(words: list[str]) -> list[str]:
     return words[start:]
 
 
-def _told_of(text: str, doing: Doing) -> bool:
-    """Whether a text speaks of it: names the verb and the object, and no other object of the kind alone."""
-    words = _words(text)
+def _told_of(words: Sequence[str], doing: Doing) -> bool:
+    """Whether a text of these words speaks of it: names the verb and the object, and no other object of the kind alone."""
     named = any(_begins_with_one_of(words[number:], doing.verbs) for number in range(len(words)))
     return named and (_names(words, doing) or bool(set(doing.ids) & set(words))) and (bool(set(doing.ids) & set(words)) or _is_no_other(words, doing))
 

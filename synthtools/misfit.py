@@ -6,20 +6,19 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from synthtools.domain import Domain
-from synthtools.fault import ChangedSchema, ExtraTools, Fault, Injected, MisleadingDocs
-from synthtools.finish import NAME
+from synthtools.fault import ChangedSchema, ExtraTools, Fault, Injected, MisleadingDocs, Partial, StaleRead
 from synthtools.rule import Rule
 from synthtools.task import Task
-from synthtools.tool import Tool
-from synthtools.user import RESPOND, User
-from synthtools.wait import WAIT
+from synthtools.tool import RESERVED, Tool
+from synthtools.user import User
 
 
 def misfit(task: Task, domain: Domain) -> str:
     """The first thing that does not fit, in one line; empty where all does."""
     if task.user is None and not (task.rules or task.faults):
         return ""
-    found = next(chain(_of_rules(task.rules, task.user), _of_user(task.user, domain), _of_faults(task.faults, domain)), "")
+    faults = chain(_of_faults(task.faults, domain), _of_sql(task.faults, domain))
+    found = next(chain(_of_rules(task.rules, task.user), _of_user(task.user, domain), faults), "")
     return f"the task {task.id} {found}" if found else ""
 
 
@@ -45,7 +44,7 @@ def _of_user(user: User | None, domain: Domain) -> Iterator[str]:
 
 def _of_faults(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
     tools = {tool.key: tool for tool in domain.tools.values()}
-    taken = {RESPOND.name, WAIT.name, NAME}
+    taken = set(RESERVED)
     for fault in faults:
         if isinstance(fault, ExtraTools):
             for tool in fault.tools:
@@ -59,6 +58,15 @@ def _of_faults(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
             yield f"has a fault of {fault.tool!r}, a tool that {domain.name} has not"
         elif isinstance(fault, ChangedSchema | MisleadingDocs):
             yield from _of_parameter(fault, tools)
+
+
+def _of_sql(faults: tuple[Fault, ...], domain: Domain) -> Iterator[str]:
+    """Faults that tools written in Python cannot have."""
+    for fault in faults if domain.toolkit is not None else ():
+        if isinstance(fault, Partial):
+            yield f"has a partial of {fault.tool!r}: which results of Python tools are lists is not known, so none can be cut"
+        elif isinstance(fault, StaleRead) and fault.copy:
+            yield f"has a stale_read of {fault.tool!r} with a copy, which is SQL: the state of Python tools takes none"
 
 
 def _of_parameter(fault: ChangedSchema | MisleadingDocs, tools: Mapping[str, Tool]) -> Iterator[str]:

@@ -171,13 +171,15 @@ def _fault(task: Task, domains: Mapping[str, Domain]) -> str:
         return f"the task {task.id} begins in another version of {task.domain}"
     if any(alternative.check for alternative in task.goal.alternatives) and not (domain.toolkit and domain.toolkit.trusted):
         return f"the task {task.id} is judged by code of the pack; give --trust if you know it"
+    if found := misfit(task, domain):
+        return found
     try:
         copies = [sql for fault in task.faults if isinstance(fault, StaleRead) for sql in fault.copy]
         for sql in (*task.start.setup, *copies):
             vet_setup(domain, sql)
     except SetupError as error:
         return str(error)
-    return misfit(task, domain)
+    return ""
 
 
 def _digest(lines: bytes, described: Mapping[str, Any]) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 import apsw
 import orjson
 
+from synthtools.arguments import readable
 from synthtools.blueprint import Source
 from synthtools.connection import Connection
 from synthtools.domain import Domain, Table
 from synthtools.goal import Change
 from synthtools.nearest import did_you_mean
 from synthtools.sql import SqlError, bind, examine, tokens
+from synthtools.tool import ToolCall, ToolResult
 
 _CALLS = ("number", "name", "arguments", "error")
 
@@ -47,6 +49,15 @@ def holds(connection: Connection, domain: Domain, sql: str, rows: Mapping[str, A
     text, values = with_rows(domain, f"SELECT ({sql})", rows, scope)
     with connection.bounded(), connection.long_values():
         return bool(connection.execute(text, values).get)
+
+
+def listed(calls: Iterable[tuple[ToolCall, ToolResult]], domain: Domain) -> list[tuple[str, Any, str]]:
+    """An episode's calls as policies see them: key, arguments, and the error; none where one was carried out, though its answer was lost."""
+    keys = {tool.name: tool.key for tool in domain.tools.values()}
+    return [
+        (keys.get(call.name, call.name), readable(call.arguments), "" if result.carried_out else result.reason or str(result.error))
+        for call, result in calls
+    ]
 
 
 def broken(connection: Connection, domain: Domain, policy: str, changes: Sequence[Change], calls: Sequence[tuple[str, Any, str]]) -> bool:

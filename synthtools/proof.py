@@ -21,6 +21,7 @@ from synthtools.grounding import grounding
 from synthtools.judge import MatchTooHard, judge, judge_task, relevant
 from synthtools.mirror import MirroredBackend
 from synthtools.playback import Episode, play
+from synthtools.promise import listed
 from synthtools.recovery import Recovery
 from synthtools.task import SolutionStep, Task, refs
 from synthtools.tasks.describe import Description
@@ -180,9 +181,7 @@ class Prover:
         if not (self._writes(task) or episode.changes) or not any(policy.broken_when for policy in self.domain.policies.values()):
             return True
         self.checked["policies_kept"] += 1
-        keys = {t.name: t.key for t in self._tools.values()}
-        pairs = zip(episode.calls, episode.results, strict=True)
-        calls: list[tuple[str, Any, str]] = [(keys.get(c.name, c.name), c.arguments, r.reason) for c, r in pairs]
+        calls = listed(zip(episode.calls, episode.results, strict=True), self.domain)
         return not self._world.broken_policy(episode.changes, calls)
 
     def _replays(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:

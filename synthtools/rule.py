@@ -44,14 +44,14 @@ def broken_rules(rules: Sequence[Rule], user: User | None, calls: Iterable[Calle
     heard: list[str] = []
     seen: list[str] = []
     for call, result in calls:
-        if result.error is not None:
+        if not result.carried_out:
             continue
         tool = domain.tools.get(call.name)
         if call.name == RESPOND.name:
             heard.append(said_in(call.arguments))
         elif tool is not None and not tool.read_only:
             broken |= dict.fromkeys(rule.name for rule in rules if not _may_change(rule, user, heard, seen))
-        elif tool is not None:
+        elif tool is not None and result.error is None:
             seen += _cells(call, result)
     if ending is not None and ending.outcome != "done":
         broken |= dict.fromkeys(rule.name for rule in rules if _is_in_the_name_of(rule, ending) and not _asked(rule, user, _replies(user, heard)))

@@ -34,6 +34,10 @@ FAULTS: frozenset[ErrorKind] = frozenset({"timeout", "rate_limited", "unavailabl
 """Errors that are no mistake of the agent's."""
 
 
+RESERVED = ("finish", "respond", "wait")
+"""Names of the environment's own tools, which no domain's tool can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One call: a tool's name and its arguments, as a mapping or as the raw JSON text that was received."""
@@ -52,6 +56,13 @@ class ToolResult:
     """None when the call succeeded."""
     reason: str = ""
     """The documented error code of the tool, when it refused."""
+    unanswered: bool = field(default=False, compare=False)
+    """Of a timeout: the call was carried out, and only its answer was lost. No agent is shown it, and no record holds it."""
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether the call did what it does, answered or not."""
+        return self.error is None or self.unanswered
 
     @property
     def mistaken(self) -> bool:

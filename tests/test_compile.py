@@ -13,9 +13,12 @@ from synthtools.blueprint import BlueprintError
 from synthtools.catalog import catalog
 from synthtools.compile import compile_text
 from synthtools.domain import Domain
+from synthtools.finish import NAME as FINISH
 from synthtools.load import load_domain
 from synthtools.surface import Surface, draw_surface
-from synthtools.tool import Tool
+from synthtools.tool import RESERVED, Tool
+from synthtools.user import RESPOND
+from synthtools.wait import WAIT
 
 SHED = tool_shed()
 NAMES = tuple(catalog())
@@ -139,7 +142,8 @@ def test_an_unknown_error_cannot_be_ruled_out() -> None:
 
 def test_two_tools_cannot_have_one_name() -> None:
     """Nor may a tool be called as the environment's own."""
-    for name in ("finish", "respond"):
+    assert (FINISH, RESPOND.name, WAIT.name) == RESERVED
+    for name in RESERVED:
         with pytest.raises(BlueprintError, match=f"'{name}' is taken"):
             tool_shed(TEXT.replace("  lend:\n", f"  {name}:\n").replace("tempts: lend", f"tempts: {name}"))
 

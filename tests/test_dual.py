@@ -114,6 +114,14 @@ def user_of(task: Task) -> User:
     return task.user
 
 
+@pytest.mark.parametrize("blanks", ["  ", "\t", "\u00a0 ", " " * 200])
+@pytest.mark.parametrize("form", [*PLEAS, *OTHERS])
+def test_runs_of_blanks_are_one_blank(form: str, blanks: str) -> None:
+    """Whatever a text asks for it asks for with any blanks between its words, and so does one that asks for nothing; line breaks stay breaks."""
+    text = put(form, "cancel")
+    assert bidden(text.replace(" ", blanks), [CANCELLING]) == bidden(text, [CANCELLING]) == ([0] if form in PLEAS else [])
+
+
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_reference_always_succeeds(domain: str) -> None:
     """In every domain, both twins, in every manner and with several seeds: reward 1, by a call that the agent could not have made."""

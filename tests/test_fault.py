@@ -46,6 +46,7 @@ from synthtools.generate import Factory
 from synthtools.load import load_domain
 from synthtools.mirror import MirroredBackend
 from synthtools.pack import PackError, load_pack, save_pack
+from synthtools.promise import listed
 from synthtools.proof import Prover
 from synthtools.recovery import Recovery
 from synthtools.seed import generator
@@ -56,6 +57,7 @@ from synthtools.tasks.kinds import KINDS
 from synthtools.tasks.maker import Candidate, Maker
 from synthtools.tasks.striking import STRIKERS
 from synthtools.tool import FAULTS, ToolCall
+from synthtools.user import RESPOND
 from synthtools.wait import WAIT
 
 HERE = ("marina_berths", "clinic_roster", "online_store")
@@ -262,6 +264,24 @@ def test_a_stale_read_leaves_the_writes_before_it() -> None:
     assert "as_of" in orjson.loads(env.step(ToolCall(read.name, {}))[0])
     assert env.backend.changes() == before
     assert env.step(resolve(task.solution[-1], [orjson.loads(result.content) for _, result in env.calls]))[1] == 1.0
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_an_old_copy_that_has_no_answer_is_not_asked(nth: int) -> None:
+    """A row that was added since is found in the present state, as an error could not say of when it is; the next read is stale instead."""
+    task = replace(some_tasks("marina_berths", 1)[0], faults=(StaleRead("get_holder", nth, (), "2026-06-11T03:00"),))
+    env = env_of(task)
+    known = orjson.loads(env.step(ToolCall("search_holders", {}))[0])["data"][0]["id"]
+    for _ in range(nth - 1):
+        assert "as_of" not in orjson.loads(env.step(ToolCall("fetch_holder", {"holder_id": known}))[0])
+    new = {"name": "Ada Byron", "email": "ada@example.org", "phone": "+44 20 7946 0000", "since": "2026-06-12"}
+    added = orjson.loads(env.step(ToolCall("add_holder", new))[0])["id"]
+    for _ in range(2):
+        content, _, _, _, info = env.step(ToolCall("fetch_holder", {"holder_id": added}))
+        assert (orjson.loads(content)["id"], "as_of" in content, info) == (added, False, {})
+    env = env.fork()
+    marked = [orjson.loads(env.step(ToolCall("fetch_holder", {"holder_id": known}))[0]).get("as_of") for _ in range(2)]
+    assert marked == ["2026-06-11T03:00", None]
 
 
 def test_what_is_shown_follows_the_faults() -> None:
@@ -499,3 +519,53 @@ def test_every_domain_has_recoveries(domain: str) -> None:
         assert task_from_json(task_to_json(task)) == task
         env.reset(options={"task": task})
         assert solve(env)[-1][1] == 1.0
+
+
+def consented(domain: str) -> tuple[Task, Any]:
+    """A task whose one write needs a yes that the user gives, and the tool of that write."""
+    tools = load_domain(domain).tools
+    for task in (each for each in Factory(load_domain(domain), 5).tasks("confirmation", 12) if each.goal.alternatives[0].changes):
+        writes = [step.name for step in task.solution if step.name in tools and not tools[step.name].read_only]
+        if len(writes) == 1:
+            return task, tools[writes[0]]
+    raise AssertionError("no such task")
+
+
+@pytest.mark.parametrize(("kind", "judged"), [("timeout_after", "broken_rule"), ("timeout", "")])
+@pytest.mark.parametrize("domain", HERE)
+def test_a_change_that_got_no_answer_is_a_change(domain: str, kind: Any, judged: str) -> None:
+    """Made before the user was asked it breaks the rule, though they say yes after it; a call that was not carried out breaks nothing."""
+    task, write = consented(domain)
+    task = replace(task, faults=(Timeout(write.key, 1, kind),))
+    env = env_of(task)
+    said = [step for step in task.solution if step.name == RESPOND.name]
+    rest = [step for step in task.solution if step.name not in (RESPOND.name, "finish")]
+    again = [] if kind == "timeout_after" else [step for step in rest if step.name == write.name]
+    values: dict[int, Any] = {}
+    for step in (*rest, *said, *again, task.solution[-1]):
+        number = task.solution.index(step)
+        content = env.step(resolve(step, [values.get(place) for place in range(number)]))[0]
+        values[number] = orjson.loads(content)
+    assert [result.error for _, result in env.calls].count("timeout") == 1
+    assert env.judgement.reason == judged
+    assert not env.judgement.success or not judged
+
+
+def test_policies_see_the_same_of_calls_wherever_they_are_checked() -> None:
+    """What was carried out is no error, answered or not; whatever else came to one is, by its reason or its kind, and keys stand for names."""
+    task, write = consented(HERE[0])
+    domain = load_domain(HERE[0])
+    arguments = next(dict(call.arguments) for call, _ in played(task, task.solution).calls if call.name == write.name)
+    call = ToolCall(write.name, orjson.dumps(arguments).decode())
+    seen = {}
+    for fault in (Timeout(write.key, 1), Timeout(write.key, 1, "timeout_after"), Unavailable(write.key), RateLimit(write.key)):
+        env = env_of(replace(task, faults=(fault,)))
+        env.step(call)
+        seen[fault.type] = listed(env.calls, domain)
+    carried_out = env_of(task)
+    carried_out.step(call)
+    assert seen["timeout_after"] == listed(carried_out.calls, domain)
+    assert [seen[kind][0][2] for kind in ("timeout", "unavailable", "rate_limit")] == ["timeout", "unavailable", "rate_limited"]
+    assert {one[:2] == (write.key, arguments) for (one,) in seen.values()} == {True}
+    carried_out.step(ToolCall("no_such", "{"))
+    assert listed(carried_out.calls, domain)[1] == ("no_such", {}, "unknown_tool")

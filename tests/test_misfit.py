@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from playing import some_tasks
 from synthtools.codec import task_to_json
-from synthtools.fault import faults_from_json
+from synthtools.fault import Fault, Partial, StaleRead, Timeout, faults_from_json
 from synthtools.generate import Factory
 from synthtools.instruction import Doing
 from synthtools.load import load_domain
@@ -22,9 +22,12 @@ from synthtools.misfit import misfit
 from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.rule import Rule
 from synthtools.task import KINDS, Task
+from synthtools.toolkit.collect import tasks_beside
 from synthtools.user import Decision, Deed, User
+from toolkits import written
 
 DOMAIN = "marina_berths"
+SOUND = "tasks: [{id: lamp, request: Sell me a P-01., solution: [{call: sell, with: {product: P-01}}]}]"
 EXTRA = {"description": "d", "parameters": {"type": "object", "properties": {}}}
 
 
@@ -52,6 +55,29 @@ def test_faults_of_what_is_not_there_are_told(record: dict[str, Any], said: str,
     save_pack(tmp_path / "pack", {DOMAIN: load_domain(DOMAIN)}, [forged], dropped={}, seed=1)
     with pytest.raises(PackError, match=f"'{said}'") as told:
         load_pack(tmp_path / "pack")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Partial("find", 1, 1), "none can be cut"),
+        (StaleRead("find", 1, ("UPDATE stock SET \"left\" = 0 WHERE id = 'P-01'",), "2026-03-01T09:00"), "takes none"),
+        (StaleRead("find", 1, (), "2026-03-01T09:00"), ""),
+        (Timeout("sell", 1, "timeout_after"), ""),
+    ],
+)
+def test_python_tools_have_no_faults_that_need_sql(fault: Fault, said: str, tmp_path: Path) -> None:
+    """What could never strike a toolkit's tools, or could not be run, is told in one line that names the tool; other faults are read back."""
+    domain = load_domain(written(tmp_path), trust=True)
+    (tmp_path / "tasks.yaml").write_text(SOUND, encoding="utf-8")
+    (sold,) = tasks_beside(tmp_path / "shop.py", domain).tasks
+    save_pack(tmp_path / "pack", {domain.name: domain}, [replace(sold, faults=(fault,))], dropped={}, seed=1)
+    if not said:
+        assert load_pack(tmp_path / "pack", trust=True).tasks[0].faults == (fault,)
+        return
+    with pytest.raises(PackError, match=f"'find'.*{said}") as told:
+        load_pack(tmp_path / "pack", trust=True)
     assert "\n" not in str(told.value)
 
 

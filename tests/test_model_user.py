@@ -25,12 +25,16 @@ from agents.rollout import Plan, rollout
 from agents.run import Stored
 from agents.validate import validate_run
 from endpoint import Reply, completion, serving
+from envs import ToolEnv, worlds_of
+from envs.speech import reply_of
+from playing import coming_calls
 from synthtools.generate import Factory
 from synthtools.hearing import Topic
 from synthtools.load import load_domain
 from synthtools.pack import Pack, load_pack, save_pack
 from synthtools.task import Task
-from synthtools.user import Decision, Fact, User, replies
+from synthtools.tool import ToolCall
+from synthtools.user import RESPOND, Decision, Fact, User, replies
 
 BERTH = Fact("berth_id", "berth", Topic("row", ("berth",)), "berth C12")
 NIGHTS = Fact("nights", "nights", Topic("number", ("nights",)), "4")
@@ -66,6 +70,35 @@ def test_the_script_itself_passes_the_audit() -> None:
     heard = ["Hello!", "Which berth?", "How many nights?", "What details are missing?", "Done. Anything else?"]
     script = replies(ASKED, heard)
     assert [audit(ASKED, heard[: n + 1], script[: n + 1], script[n].text) for n in range(len(heard))] == [None] * len(heard)
+
+
+def test_what_the_user_was_shown_is_no_invention() -> None:
+    """How a deed of theirs went stands in what they have said; nothing else does."""
+    heard = ["Hello!", "And what does it say?"]
+    for before, kind in ((["Done! It says S-00226 is cancelled."], ""), (["Done!"], "invention")):
+        found = audit(ASKED, heard, replies(ASKED, heard), "It says S-00226.", before)
+        assert (found[0] if found else "") == kind
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_model_learns_how_what_it_did_went(forked: bool) -> None:
+    """In the next turn it is shown each of its replies as the agent heard it, with the outcome; in a fork too."""
+    task = next(task for number in range(60) for task in Factory(load_domain("marina_berths"), 11).attempt("dual_control", number) or ())
+    assert task.user is not None
+    assert task.user.deeds[0].able
+    with serving(lambda _body: completion("Sure, I will.")) as (url, requests):
+        env = ToolEnv(worlds_of([task], {task.domain: load_domain(task.domain)}), user=ModelUser(Sampling("tiny", PROMPT), Endpoint(url)))
+        env.reset(options={"task": task})
+        said = []
+        for call in coming_calls(env):
+            env.step(call)
+            said += [reply_of(env.calls[-1][1].content)] if call.name == RESPOND.name else []
+            if env.backend.changes():
+                break
+        env = env.fork() if forked else env
+        env.step(ToolCall(RESPOND.name, {"text": "Thank you. How did it go?"}))
+    assert said[-1].startswith("Sure, I will. ")
+    assert [message["content"] for message in requests[-1]["messages"] if message["role"] == "assistant"] == said
 
 
 @cache

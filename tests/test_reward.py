@@ -77,6 +77,22 @@ def test_failing_earns_nothing(domain: str) -> None:
     assert earned(steps) == pytest.approx(-ERROR_COST * sum(bool(step[4].get("error")) for step in steps))
 
 
+@pytest.mark.parametrize("reward", ["success", "shaped"])
+def test_an_episode_that_is_ended_from_outside_has_earned_nothing(reward: Any) -> None:
+    """What was paid on the way is taken back, once, but for the cost of errors; calls after that are of an episode that is over."""
+    env = make_env(DOMAINS[0], reward=reward)
+    task = writing_task(env)
+    env.reset(options={"task": task})
+    calls = coming_calls(env)
+    steps = [*(env.step(next(calls)) for _ in task.solution[:-1]), env.step(WRONG)]
+    assert (earned(steps) > 0.0) == (reward == "shaped")
+    assert earned(steps) + env.truncate() == pytest.approx(-ERROR_COST if reward == "shaped" else 0.0)
+    assert (env.truncated, env.terminated, env.truncate()) == (True, False, 0.0)
+    assert env.step(REFUSE)[4]["error"] == "episode_done"
+    env.reset(options={"task": task})
+    assert (earned(solve(env)), env.truncate(), env.truncated) == (pytest.approx(1.0), 0.0, False)
+
+
 def test_doing_and_undoing_earns_nothing() -> None:
     """However often the potential goes up and comes down again, only where it ends counts."""
     shaping = Shaping(0.25)

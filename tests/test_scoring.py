@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -13,6 +15,7 @@ from envs import ToolEnv, worlds_of
 from envs.speech import finish_call
 from packs import small_pack
 from playing import coming_calls
+from synthtools.fault import Unavailable
 from synthtools.tool import ToolCall
 
 SUITE = load_packed(small_pack(), "all")
@@ -48,6 +51,16 @@ def test_mistakes_are_counted_and_a_limit_is_no_end() -> None:
     assert (cut_off.calls, cut_off.errors, cut_off.finished, cut_off.cause) == (2, 2, False, "malformed_calls")
     ended = Scorer(SUITE).score(task, calls)
     assert (ended.calls, ended.errors, ended.finished, ended.cause) == (3, 2, True, "malformed_calls")
+
+
+def test_faults_of_the_service_are_no_mistakes() -> None:
+    """They are met and got over, and none is counted as an error."""
+    plain = next(task for task in SUITE.tasks if task.kind == "single")
+    tool = next(tool for tool in SUITE.domains[plain.domain].tools.values() if tool.name == plain.solution[0].name)
+    struck = replace(plain, faults=(Unavailable(tool.key),))
+    calls = reference(plain.id)
+    score = Scorer(replace(SUITE, tasks=(struck,))).score(struck.id, [ToolCall("no_such_tool", {}), calls[0], *calls])
+    assert (score.success, score.calls, score.errors) == (True, len(calls) + 2, 1)
 
 
 def test_the_same_episode_scores_the_same_whatever_came_before() -> None:

@@ -15,6 +15,7 @@ from agents.validate import replay
 from envs import ToolEnv
 from packs import small_pack
 from synthtools.answer import answers
+from synthtools.fault import DOWN_AFTER, Unavailable
 from synthtools.goal import Alternative, Answer
 from synthtools.pack import load_pack
 from synthtools.task import SolutionStep, Task
@@ -136,6 +137,24 @@ def test_an_error_gets_a_word(again: bool, env: ToolEnv) -> None:
     played = lesson(env, replace(task, solution=(SolutionStep(name, {"nothing": "Z-1"}), *task.solution)), 1)
     assert played.steps[0].result.error
     assert (played.success, played.steps[1].text in PHRASES["again" if again else "error"]) == (True, True)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_only_who_calls_again_says_so(again: bool, env: ToolEnv) -> None:
+    """Of a tool that is unavailable: one more try is announced where one comes, and where another tool comes next, another way."""
+    task = next(task for task in PACK.tasks if task.kind == "single" and wanted(task) is None)
+    tools = PACK.domains[task.domain].tools
+    other = next(tool.name for tool in tools.values() if tool.origin.kind == "search" and tool.name != task.solution[0].name)
+    tries = DOWN_AFTER - 1 if again else DOWN_AFTER
+    fault = Unavailable(tools[task.solution[0].name].key, 1, tries)
+    down = replace(task, faults=(fault,), solution=(*[task.solution[0]] * tries, *([] if again else [SolutionStep(other, {})]), *task.solution))
+    for seed in SEEDS:
+        played = lesson(env, down, seed)
+        assert [step.result.error for step in played.steps].count("unavailable") == tries
+        assert played.success
+        said = [step.text for step in played.steps[1 : tries + 1]]
+        assert all(text in PHRASES["unavailable"] for text in said[:-1])
+        assert said[-1] in PHRASES["unavailable" if again else "error"]
 
 
 ENDINGS: Mapping[str, tuple[Answer | None, object, str, str]] = {

@@ -24,7 +24,7 @@ from synthtools.load import load_domain
 from synthtools.pack import PackError, load_pack, save_pack
 from synthtools.proof import Prover
 from synthtools.task import Task, resolve
-from synthtools.tool import ToolCall
+from synthtools.tool import RESERVED, ToolCall
 from synthtools.toolkit.backend import ToolkitBackend
 from synthtools.toolkit.collect import tasks_beside
 from synthtools.toolkit.description import toolkit_domain
@@ -177,14 +177,17 @@ def mend(what: str, instead: str) -> str:
 MISTAKES = {
     "no type": (mend("product: str, count", "product, count"), r"shop\.py:\d+: Shop\.sell: parameter 'product': has no type; annotate it"),
     "no words": (mend("            product: Its number.\n", ""), r"Shop\.sell: parameter 'product': is not described; add `product:"),
-    "no such parameter": (mend("            product: Its number.\n", "            product: Its number.\n            colour: Which.\n"), "'colour', which is no"),
+    "no such parameter": (
+        mend("            product: Its number.\n", "            product: Its number.\n            colour: Which.\n"),
+        "'colour', which is no",
+    ),
     "no docstring": (mend('        """Products by name.', '        x = """Products by name.'), r"Shop\.find: has no docstring"),
     "any arguments": (mend("self, name: str", "self, *name: str"), r"parameter 'name': agents pass arguments by name"),
     "several types": (mend("name: str", "name: str | int"), r"parameter 'name': is of several types"),
     "none without default": (mend("name: str", "name: str | None"), r"may be None, so give it a default"),
     "unknown type": (mend("name: str", "name: Stranger"), r"its annotations cannot be read: name 'Stranger' is not defined"),
     "no schema": (mend("name: str", "name: object()"), "types have no JSON Schema|cannot be read|several types"),
-    "reserved": (mend("def find(", "def finish("), r"'finish' cannot be a tool's name"),
+    **{f"reserved, {name}": (mend("def find(", f"def {name}("), f"'{name}' cannot be a tool's name") for name in RESERVED},
     "no about": (mend('    """A tiny shop."""\n', ""), r"the class has no docstring"),
     "no tools": ("from synthtools.toolkit import tool\nclass Shop:\n    'A shop.'\n", r"no class in it has methods marked with @tool"),
     "two classes": (SHOP + SHOP.replace("class Shop", "class Other"), r"holds Shop, Other; say which: .*shop\.py:Shop"),
@@ -211,7 +214,9 @@ def test_a_mistake_is_told_in_one_line(name: str, tmp_path: Path) -> None:
 
 def test_one_of_several_classes_can_be_named(tmp_path: Path) -> None:
     """`shop.py:Other`."""
-    text = "from __future__ import annotations\n" + (SHOP + SHOP.replace("class Shop", "class Other")).replace("from __future__ import annotations\n", "")
+    text = "from __future__ import annotations\n" + (SHOP + SHOP.replace("class Shop", "class Other")).replace(
+        "from __future__ import annotations\n", ""
+    )
     assert load_domain(f"{written(tmp_path, text)}:Other", trust=True).name == "other"
 
 
@@ -226,7 +231,10 @@ def test_untrusted_code_never_runs_here(tmp_path: Path) -> None:
 
 HOSTILE: dict[str, dict[str, Any]] = {
     "unknown key": {"more": 1},
-    "a name of ours": {"tools": [{"name": "finish", "description": "x", "parameters": {}, "errors": {}, "read_only": True}]},
+    **{
+        f"a name of ours, {name}": {"tools": [{"name": name, "description": "x", "parameters": {}, "errors": {}, "read_only": True}]}
+        for name in RESERVED
+    },
     "no tools": {"tools": []},
     "endless about": {"about": "x" * 5000},
     "a number for a name": {"name": 5},

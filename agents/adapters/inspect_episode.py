@@ -13,7 +13,7 @@ from inspect_ai.util import StoreModel
 from jsonschema import Draft7Validator
 from pydantic import Field, PrivateAttr, model_serializer
 
-from agents.agent import Opening
+from agents.agent import Agent, Opening
 from envs import ToolEnv
 from envs.action import printable
 from envs.speech import reply_of, said, talks
@@ -65,6 +65,8 @@ class Played:
         """The id of the first message, by which a model's input shows which sample it is of."""
         self.calls: list[tuple[str, Any]] = []
         """As `Episode` keeps them."""
+        self.agent: Agent | None = None
+        """Of ours, where one plays. Inspect keeps tools and so this object for good, but not what `close` lets go of."""
         self._env = env
         self._talks = talks(env.tools)
         self._valid = {tool["function"]["name"]: Draft7Validator(tool["function"]["parameters"]) for tool in env.tools}
@@ -110,8 +112,9 @@ class Played:
         return False if self.over else reply_of(observation)
 
     def close(self) -> None:
-        """Let go of the world."""
+        """Let go of the world, and of who played in it."""
         self._env.close()
+        self.agent = None
 
     def _execute(self, name: str) -> Callable[..., Awaitable[str]]:
         async def execute(**kwargs: Any) -> str:

@@ -29,8 +29,6 @@ class ScriptedModel(ModelAPI):
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         if model_name not in SCRIPTED:
             raise ValueError(f"no agent called {model_name!r}: the scripted ones are {', '.join(SCRIPTED)}")
-        self._agents: dict[int, tuple[Played, Agent]] = {}
-        """By the identity of the episode, which is kept so that no other can have it."""
 
     async def generate(self, input: list[ChatMessage], tools: Any, tool_choice: Any, config: GenerateConfig) -> ModelOutput:
         """The agent's next turn."""
@@ -50,11 +48,10 @@ class ScriptedModel(ModelAPI):
         return output
 
     def _agent(self, played: Played) -> Agent:
-        if id(played) not in self._agents:
-            agent = scripted(self.model_name)({played.task.id: played.task})
-            agent.begin(played.opening)
-            self._agents[id(played)] = (played, agent)
-        return self._agents[id(played)][1]
+        if played.agent is None:
+            played.agent = scripted(self.model_name)({played.task.id: played.task})
+            played.agent.begin(played.opening)
+        return played.agent
 
 
 def _heard(messages: Sequence[ChatMessage]) -> list[str]:

@@ -30,7 +30,7 @@ class Score:
     reward: float
     calls: int
     errors: int
-    """Calls that came to an error."""
+    """Calls that came to an error which is no fault of the service."""
     finished: bool
     """Whether the agent ended it by `finish`, and no limit of steps, tokens or time did."""
 
@@ -56,7 +56,7 @@ class Scorer:
             reward += float(env.step(call)[1])
         judgement = env.judgement
         cause, detail = ("", "") if judgement.success else self._cause(task, reward)
-        errors = sum(result.error is not None for _, result in env.calls)
+        errors = sum(result.mistaken for _, result in env.calls)
         return Score(judgement.success, judgement.reason, cause, detail, reward, len(env.calls), errors, env.terminated)
 
     def _cause(self, task: Task, reward: float) -> tuple[str, str]:

@@ -71,10 +71,11 @@ class ToolTextEnv(BaseTextEnv):
             reward += float(gained)
             if self.over:
                 break
-        done = self.over or self.turns >= self.max_turns
+        if self.turns >= self.max_turns:
+            reward += self.env.truncate()
         shown = "\n".join(f"<tool_response>\n{observation}\n</tool_response>" for observation in heard) if reading.calls else reply_of(heard[-1])
         return BaseTextEnvStepOutput(
-            observations=[] if done else [{"role": "user", "content": shown}], reward=reward, done=done, metadata={"results": heard}
+            observations=[] if self.over else [{"role": "user", "content": shown}], reward=reward, done=self.over, metadata={"results": heard}
         )
 
     @property
@@ -83,8 +84,8 @@ class ToolTextEnv(BaseTextEnv):
         return self.env.terminated or self.env.truncated
 
     def get_metrics(self) -> dict[str, float]:
-        """What trainers average: success, calls, errors among them, calls that could not be read, and whether it was ended by `finish`."""
-        errors = sum(result.error is not None for _, result in self.env.calls)
+        """What trainers average: success, calls, mistakes among them, calls that could not be read, and whether it was ended by `finish`."""
+        errors = sum(result.mistaken for _, result in self.env.calls)
         return {
             "success": float(self.env.judgement.success),
             "calls": float(len(self.env.calls)),

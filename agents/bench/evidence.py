@@ -12,19 +12,17 @@ import orjson
 from agents.trajectory import Trajectory
 from agents.validate import replay
 from envs import ToolEnv
-from synthtools.arguments import ArgumentError, parse_text
+from synthtools.arguments import readable
 from synthtools.backend import Backend, LocalBackend
 from synthtools.domain import Domain
 from synthtools.faulty import sound
 from synthtools.goal import Alternative, Changes, Ending
 from synthtools.judge import judge_task, relevant
-from synthtools.promise import broken
+from synthtools.promise import broken, listed
 from synthtools.rule import broken_rules
 from synthtools.task import Task, resolve
 from synthtools.tool import Tool, ToolCall, ToolResult
 from synthtools.user import RESPOND, replies
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ class Examiner:
             changes=relevant(net, env.domain),
             success=judgement.success,
             reason=judgement.reason,
-            broken=(*_broken(env.backend, env.domain, net, calls), *broken_rules(task.rules, task.user, env.calls, env.ending, env.domain)),
+            broken=(*_broken(env.backend, env.domain, net, env.calls), *broken_rules(task.rules, task.user, env.calls, env.ending, env.domain)),
             twice=(),
             reference=reference,
         )
@@ -184,16 +182,7 @@ class Examiner:
 
 
 def _made(calls: Sequence[tuple[ToolCall, ToolResult]]) -> tuple[Made, ...]:
-    return tuple(Made(number, call.name, _read(call.arguments), result) for number, (call, result) in enumerate(calls))
-
-
-def _read(arguments: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    if not isinstance(arguments, str):
-        return arguments
-    try:
-        return parse_text(arguments)
-    except ArgumentError:
-        return _NOTHING
+    return tuple(Made(number, call.name, readable(call.arguments), result) for number, (call, result) in enumerate(calls))
 
 
 def _offered(task: Task, domain: Domain, name: str) -> Tool | None:
@@ -210,13 +199,12 @@ def _repeats(writes: Sequence[Made], wanted: Counter[str]) -> Iterator[Made]:
             yield made
 
 
-def _broken(backend: Backend, domain: Domain, changes: Changes, calls: Sequence[Made]) -> Iterator[str]:
+def _broken(backend: Backend, domain: Domain, changes: Changes, calls: Sequence[tuple[ToolCall, ToolResult]]) -> Iterator[str]:
     """Policies that the world at the episode's end, its net change and its calls break; those of toolkits are words that nothing checks."""
     backend = sound(backend)
     if not isinstance(backend, LocalBackend):
         return
-    keys = {tool.name: tool.key for tool in domain.tools.values()}
-    told = [(keys.get(made.name, made.name), made.arguments, made.result.reason or made.result.error or "") for made in calls]
+    told = listed(calls, domain)
     for name, policy in domain.policies.items():
         if policy.broken_when and broken(backend.world.connection, domain, name, changes, told):
             yield name

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
@@ -78,12 +79,24 @@ def _serve_stdio(episodes: Episodes, task: str | None, seed: int) -> None:
     from envs.adapters.mcp import Sitting
     from envs.adapters.stdio import serve_stdio
 
+    if not _has_client():
+        raise BadInput("--mcp stdio: stdin is closed, or a file: nobody can be at its other end; let a client start this command, or use --mcp http")
     try:
         sitting = Sitting(episodes, task, None if task is not None else seed)
     except NoEpisode as error:
         raise BadInput(f"--task: {error}") from None
     _say("serving MCP over stdin and stdout, to one client")
     anyio.run(serve_stdio, sitting.server())
+
+
+def _has_client() -> bool:
+    """Whether stdin is of a kind that somebody can be at the other end of: a pipe, a socket or a terminal."""
+    stdin: TextIO | None = sys.stdin  # None where the process was started without
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode if stdin is not None else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stdin is not None and stdin.isatty())
 
 
 def _serve_web(app: Any, protocol: str, place: tuple[str, int], *, path: str = "", as_json: bool) -> None:

@@ -11,7 +11,6 @@ from typing import Any, Literal, Union
 
 from agents.lesson import name_of
 from envs.env import MAX_STEPS, ToolEnv
-from envs.reward import ERROR_COST
 from envs.speech import said
 from envs.worlds import Worlds
 from synthtools.backends import BackendName
@@ -74,7 +73,7 @@ class Tally:
 
     calls: int = 0
     errors: int = 0
-    """Calls that came to an error."""
+    """Calls that came to an error which is no fault of the service."""
     finished: bool = False
     """Whether the agent ended it, by `finish`."""
     seconds: float = 0.0
@@ -146,9 +145,7 @@ class Stage:
 
     def _settled(self, env: ToolEnv) -> float:
         self.tally.finished = env.terminated
-        if env.terminated or env.truncated:
-            return self._earned
-        return -ERROR_COST * self.tally.errors if self._pool.reward == "shaped" else 0.0
+        return self._earned + env.truncate()
 
 
 def make_environment(name: str, tools: Sequence[Tool], pool: Pool, *, rewards: bool = True) -> type:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from synthtools.blueprint import Blueprint
 from synthtools.domain import Column, Domain, Policy, Table, ToolkitCode
 from synthtools.surface import Surface
-from synthtools.tool import NO_PROGRAM, Origin, Tool
+from synthtools.tool import NO_PROGRAM, RESERVED, Origin, Tool
 from synthtools.toolkit.digest import files_digest
 from synthtools.toolkit.fault import ToolkitError, one_line
 
@@ -133,7 +133,7 @@ class Description(Strict):
     def names_once(cls, value: list[ToolDescription]) -> list[ToolDescription]:
         """No name twice, and none of the environment's own."""
         names = [tool.name for tool in value]
-        taken = sorted({name for name in names if names.count(name) > 1 or name in ("finish", "respond")})
+        taken = sorted({name for name in names if names.count(name) > 1 or name in RESERVED})
         if taken:
             raise ValueError(f"the tool name {taken[0]!r} is taken")
         return value
@@ -236,5 +236,3 @@ def referred(parameter: str, tables: list[TableDescription]) -> str:
             if last in (stem, f"{stem}s", f"{stem}es", f"{stem[:-1]}ies"):
                 return table.name
     return next((t.name for t in tables for c in t.columns if c.name == parameter and c.ref == t.name), "")
-
-

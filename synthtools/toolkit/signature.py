@@ -16,6 +16,7 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import TypedDict
 
 from synthtools.arguments import MAX_BYTES, MAX_DEPTH, ArgumentError, parse_text
+from synthtools.tool import RESERVED
 from synthtools.toolkit.declare import CODE, MARK, Mark
 from synthtools.toolkit.docstring import Docstring, parse_docstring
 from synthtools.toolkit.fault import ToolkitError
@@ -128,7 +129,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     if not doc.about:
         raise ToolkitError(f"{place}: has no docstring; say in a sentence what the tool does")
     name = function.__name__
-    if name.startswith("_") or name in ("finish", "respond"):
+    if name.startswith("_") or name in RESERVED:
         raise ToolkitError(f"{place}: {name!r} cannot be a tool's name; call it otherwise")
     taken = [p for p in inspect.signature(function).parameters.values()][1:]
     hints = _hints(function, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -21,10 +22,11 @@ from adapters.little import little_pack, played
 from adapters.script import Script
 from agents.adapters.inspect import bench, executed
 from agents.chat import PROMPT
+from agents.teacher import SolutionAgent
 from envs import ToolEnv
 from envs.env import MAX_STEPS
 from synthtools.pack import load_pack
-from synthtools.tool import ToolCall
+from synthtools.tool import FAULTS, ToolCall
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.filterwarnings("default")  # of the framework's own
@@ -98,7 +100,7 @@ def test_calls_come_to_what_they_come_to_in_this_process(vain: bool, tmp_path: P
         assert found.value == ("C" if script.success else "I")
         assert found.metadata["reward"] == sum(heard.reward for heard in script.heard)
         assert (found.metadata["cause"] == "") is script.success
-        assert found.metadata["errors"] == sum(heard.error is not None for heard in script.heard)
+        assert found.metadata["errors"] == sum(heard.error is not None and heard.error not in FAULTS for heard in script.heard)
     assert len(samples) == len(wanted)
     (scored, *_) = log.results.scores
     assert scored.metrics["accuracy"].value == (0.0 if vain else 1.0)
@@ -156,6 +158,16 @@ def test_a_log_is_scored_anew(tmp_path: Path) -> None:
     again = score(log, executed(PACK, "all", MAX_STEPS, False), action="overwrite", display="none")
     (after,) = (sample.scores for sample in again.samples or ())
     assert [(found.value, found.metadata) for found in after.values()] == [(found.value, found.metadata) for found in before.values()]
+
+
+def test_agents_of_episodes_that_are_over_are_not_kept(tmp_path: Path) -> None:
+    """However many episodes a scripted model plays, each has an agent of its own, which goes with it."""
+    model = get_model("synthtools/solution", memoize=False)
+    (log,) = eval(bench(PACK, "all"), model=model, epochs=2, log_dir=str(tmp_path), display="none", log_level="error")
+    assert log.status == "success", log.error
+    assert log.results.scores[0].metrics["accuracy"].value == 1.0
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, SolutionAgent)] == []
 
 
 def test_it_runs_from_the_command_line(tmp_path: Path) -> None:

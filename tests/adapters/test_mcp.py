@@ -440,6 +440,16 @@ def test_over_stdio_a_signal_ends_it_well(number: signal.Signals, tmp_path: Path
     assert (tmp_path / "errors").read_text().splitlines()[-1] == "synthtools: ended after 1 episode"
 
 
+@pytest.mark.parametrize("stdin", ["<&-", "</dev/null", "<lines"], ids=["closed", "null device", "file"])
+def test_a_stdin_that_has_no_other_end_is_told(stdin: str, tmp_path: Path) -> None:
+    """In one line and at once: no traceback, and no server that waits for ever."""
+    (tmp_path / "lines").write_text('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n', encoding="utf-8")
+    command = ["sh", "-c", f'exec "$@" {stdin}', "sh", sys.executable, *SERVE, "stdio"]
+    done = subprocess.run(command, env=ENVIRON, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "--mcp stdio: stdin is closed, or a file" in done.stderr
+
+
 def test_answers_are_not_held_back() -> None:
     """Nagle's delay is off on connections that are accepted; with it every answer over HTTP comes some 40 ms late."""
 

@@ -16,9 +16,10 @@ from adapters.little import little_pack, played
 from adapters.script import Script
 from agents.adapters.skyrl import ENV_CLASS, rows
 from envs import ToolEnv
+from envs.reward import ERROR_COST
 from envs.speech import finish_call
 from synthtools.pack import load_pack
-from synthtools.tool import ToolCall
+from synthtools.tool import FAULTS, ToolCall
 
 skyrl_gym.register(id=ENV_CLASS, entry_point="agents.adapters.skyrl:ToolTextEnv")
 pytestmark = pytest.mark.filterwarnings("default")  # of the framework's own
@@ -64,7 +65,7 @@ def test_calls_come_to_what_they_come_to_in_this_process(script: Script) -> None
         assert list(heard(step["observations"])) == ([] if wanted.terminated else [wanted.content])
         assert (step["reward"], step["done"]) == (wanted.reward, wanted.terminated)
         assert env.get_metrics()["calls"] == number + 1
-    errors = sum(one.error is not None for one in script.heard)
+    errors = sum(one.error is not None and one.error not in FAULTS for one in script.heard)
     whole = {"success": float(script.success), "calls": float(len(script.heard)), "errors": float(errors), "malformed": 0.0, "finished": 1.0}
     assert env.get_metrics() == whole
     env.close()
@@ -110,6 +111,20 @@ def test_text_alone_is_the_end_and_turns_are_bounded() -> None:
     steps = [env.step(written(call)) for call in calls_of(script)[2:4]]
     assert [(step["reward"], step["done"]) for step in steps] == [(0.0, False), (0.0, True)]
     assert env.get_metrics()["finished"] == 0.0
+
+
+@pytest.mark.parametrize("last", [ToolCall("finish", {"outcome": "not_allowed"}), ToolCall("no_such_tool", {})], ids=lambda call: call.name)
+def test_the_shaped_reward_settles_however_an_episode_ends(last: ToolCall) -> None:
+    """All the right changes and then a wrong ending, or no turn left for one: what was paid on the way is taken back."""
+    script = max((script for script in played() if script.success), key=lambda script: len(script.heard))
+    row = {**ROWS[script.task], "max_turns": len(script.heard)}
+    env = skyrl_gym.make(ENV_CLASS, env_config={"reward": "shaped"}, extras=row)
+    env.init(ROWS[script.task]["prompt"])
+    steps = [env.step(written(call)) for call in [*calls_of(script)[:-1], last]]
+    assert max(step["reward"] for step in steps) > 0.0
+    assert sum(step["reward"] for step in steps) == pytest.approx(-ERROR_COST * env.get_metrics()["errors"])
+    assert [step["done"] for step in steps] == [False] * (len(steps) - 1) + [True]
+    env.close()
 
 
 @settings(deadline=None, derandomize=True, database=None)
