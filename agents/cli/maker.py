@@ -17,7 +17,7 @@ from typing import Any
 from agents.agent import SCRIPTED, Agent, Maker, scripted
 from agents.budget import Budget, Spender
 from agents.cli.output import BadInput, refuse_without
-from agents.cli.settings import ChatFile, CommandFile, LocalFile, UserSettings, read_settings, settings_file
+from agents.cli.settings import Asked, ChatFile, CommandFile, LocalFile, UserSettings, read_settings, settings_file
 from agents.cli.train import refuse_without_packages
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
@@ -135,7 +135,7 @@ def _refuse_no_program(line: str, spec: str) -> None:
         raise BadInput(f"--agent {spec}: no program {words[0] if words else ''!r} here; give a command line, as in {kind}:python my_agent.py")
 
 
-def refuse_unusable(path: Path, settings: ChatFile | UserSettings) -> None:
+def refuse_unusable(path: Path, settings: Asked) -> None:
     """BadInput where a chat model cannot be asked at all: the package is missing, or the key."""
     try:
         importlib.import_module("openai")

@@ -25,8 +25,8 @@ Price = Annotated[float, Field(ge=0)]
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-class ChatFile(BaseModel):
-    """A chat model's settings, as a YAML file holds them."""
+class Asked(BaseModel):
+    """How a chat model is asked, whoever's part it plays."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,13 +35,22 @@ class ChatFile(BaseModel):
     """Base URL of the endpoint; empty: the `openai` package's own."""
     key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the key."""
-    prompt: str = PROMPT
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Share | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    parallel: bool = True
     seconds: Annotated[float, Field(gt=0)] = 120.0
     retries: Annotated[int, Field(ge=0)] = 5
+
+    def endpoint(self) -> Endpoint:
+        """Where it is asked."""
+        return Endpoint(self.url, self.key_variable, self.seconds, self.retries)
+
+
+class ChatFile(Asked):
+    """A chat model's settings, as a YAML file holds them."""
+
+    prompt: str = PROMPT
+    parallel: bool = True
     budget_tokens: Annotated[int, Field(ge=1)] | None = None
     """Of the whole rollout, in all its processes and however often it is resumed, as is the money."""
     budget_money: Annotated[float, Field(gt=0)] | None = None
@@ -51,32 +60,18 @@ class ChatFile(BaseModel):
 
     def maker(self) -> Maker:
         """The agent's maker."""
-        return chat(
-            Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel),
-            Endpoint(self.url, self.key_variable, self.seconds, self.retries),
-            Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price),
-        )
+        sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel)
+        return chat(sampling, self.endpoint(), Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price))
 
 
-class UserSettings(BaseModel):
+class UserSettings(Asked):
     """The settings of a chat model that plays users, as a YAML file holds them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str
-    url: str = ""
-    key_variable: str = "OPENAI_API_KEY"
     prompt: str = USER_PROMPT
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Share | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    seconds: Annotated[float, Field(gt=0)] = 120.0
-    retries: Annotated[int, Field(ge=0)] = 5
 
     def users(self) -> ModelUsers:
         """What makes its users."""
-        sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens)
-        return ModelUsers(sampling, Endpoint(self.url, self.key_variable, self.seconds, self.retries))
+        return ModelUsers(Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens), self.endpoint())
 
 
 class CommandFile(BaseModel):
