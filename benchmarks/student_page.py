@@ -80,7 +80,7 @@ def draw(runs: Runs, curve: tuple[str, ...], picture: Path) -> None:
         (line,) = axes.plot(along, means, marker="o", label=MEASURES[key])
         axes.fill_between(along, lows, highs, alpha=0.15, color=line.get_color())
     axes.set(
-        xlabel=f"trajectories trained on (tasks measured: {tasks})",
+        xlabel=f"trajectories trained on\n(tasks measured: {tasks})",
         ylabel="% on test fields",
         ylim=(0, 100),
         title="SmolLM2-135M on fields it never saw",
