@@ -2,8 +2,8 @@
 
     python benchmarks/student.py                      # every run below that is not recorded yet
     python benchmarks/student.py main                 # the recipe for two cores and 45 minutes
-    python benchmarks/student.py curve-100 curve-300  # the learning curve; its last point is `main`
-    python benchmarks/student.py no-lookups no-distractors no-refusals        # ablations of `curve-300`
+    python benchmarks/student.py curve-100 curve-300 --tasks 100   # the learning curve, as recorded; its last point is `main`
+    python benchmarks/student.py no-lookups no-distractors no-refusals --tasks 100   # ablations of `curve-300`
     python benchmarks/student.py full-0 full-1 full-2 # 5,000 trajectories, three seeds: for one GPU
     python benchmarks/student.py rollouts             # episodes a minute of a student, batched and one at a time
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from agents.agent import Opening
 from agents.choice import ChoiceError, choose_tasks
 from agents.lesson import name_of
 from agents.students.curves import keep_until, read_log, smooth
 from agents.students.environment import Pool, ToolNameError, executed, make_environment
+from agents.students.local import LocalSettings, local
 from agents.students.recipe import Grpo, RecipeError
 from agents.students.showing import Showing, show
 from envs.offer import Offers
@@ -321,6 +323,8 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
     assert (tmp_path / "parts" / "curve.png").read_bytes()[:4] == b"\x89PNG"
     card = json.loads((tmp_path / "parts" / "student.json").read_bytes())
     assert (card["base"], card["pack"], card["recipe"]["steps"]) == (str(base), pack.digest, 2)
+    asked = local(LocalSettings(str(tmp_path / "parts"), precision="fp32"))({}).seat(Opening("t", "RULES", "Please.", (), 0))
+    assert "RULES" not in str(asked.conversation.messages)
 
     shown = prepare(recipe, pack).shown
     speech = load_model(recipe.model, recipe.template, "fp32").format
@@ -337,6 +341,14 @@ def test_two_steps_then_a_third_after_a_stop(recipe: Grpo, base: Path, tmp_path:
     assert all(torch.equal(parts[name], tensor) for name, tensor in weights(tmp_path / "parts").items())
     with pytest.raises(RecipeError, match="another recipe"):
         grpo(recipe.model_copy(update={"seed": 1}), tmp_path / "parts")
+
+
+def test_too_few_tasks_for_a_step_are_refused(recipe: Grpo, pack: Pack) -> None:
+    """Before anything is trained, for a trainer would make no step at all."""
+    from agents.students.grpo import prepare
+
+    with pytest.raises(RecipeError, match="a step takes 5 tasks .* and there are 4"):
+        prepare(recipe.model_copy(update={"batch": 20}), pack)
 
 
 def test_an_epoch_has_its_order_whenever_it_begins(recipe: Grpo, tmp_path: Path, pack: Pack, scripted: list[Script]) -> None:

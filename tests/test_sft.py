@@ -443,6 +443,31 @@ def test_only_what_the_recipe_wants_is_trained_on(recipe: Sft, base: Path) -> No
         chosen(found[2:3], recipe)
 
 
+def test_what_failed_is_not_learned_from(tmp_path: Path) -> None:
+    """Of an export of everything only rows that succeeded and are valid are read; where none is, that is said."""
+    from agents.students.samples import DataError
+
+    failed = [row(1, success=False), row(2, valid=False)]
+    assert [found.task for found in read_examples(write_rows(tmp_path / "all.jsonl", [*failed, row(3)]))] == [row(3)["task"]]
+    with pytest.raises(DataError, match="no conversation that succeeded and is valid"):
+        read_examples(write_rows(tmp_path / "all.jsonl", failed))
+
+
+def test_only_what_finishes_alone_is_followed(rows: list[Example], base: Path) -> None:
+    """A last turn with another call beside `finish` ends its lesson, for what came of that call is not known; others are joined."""
+    from agents.students.model import load_model
+
+    speech = load_model(str(base), "student", "fp32").format
+    shape = replace(Lessons(max_tokens=100_000, requests=4).shape(), masked=0.0)
+    beside = []
+    for found in rows[:4]:
+        *messages, last = found.told.messages
+        calls = [{"type": "function", "function": {"name": "move_box", "arguments": {}}}, *last["tool_calls"]]
+        beside.append(replace(found, told=replace(found.told, messages=[*messages, {**last, "tool_calls": calls}])))
+    assert len(make_samples(rows[:4], 0, shape, speech, 0).samples) == 1
+    assert len(make_samples(beside, 0, shape, speech, 0).samples) == 4
+
+
 def test_kinds_are_drawn_as_readily_as_the_recipe_says(rows: list[Example], base: Path) -> None:
     """Of two kinds of which there are as many, the one of weight 9 is most of what is drawn; and equal weights draw what none draw."""
     from agents.students.model import load_model
