@@ -58,13 +58,14 @@ def tiny(out: Path, record: bool) -> dict[str, Any]:
     spoken = train_tokenizer(rendered(taught, domain, recipe), VOCABULARY)
     samples, held_out = (dressed(tasks, domain, recipe) for tasks in (taught, held))
     short, short_held = ([spoken.sample(*copied(lesson)) for lesson in some] for some in (samples, held_out))
+    first_calls = [spoken.sample(*called(lesson)) for lesson in held_out]
     samples, held_out = ([spoken.sample(*lesson) for lesson in some] for some in (samples, held_out))
     torch.manual_seed(0)
     model = make_model(len(spoken.tokenizer), WIDTH, LAYERS, spoken.tokenizer)
     prepared = time.monotonic()
     copying = warm_up(model, short, short_held, Teaching(0.5, MOST, size=24, every=20))
     curve = warm_up(model, samples, held_out, Teaching(CHANCE, MOST, rate=1e-3))
-    warm = time.monotonic()
+    warm, before = time.monotonic(), chance(model, first_calls)
     model.save_pretrained(recipe.model)
     spoken.tokenizer.save_pretrained(recipe.model)
     trained = method.grpo(recipe, out / "student", lambda step, steps: print(f"grpo: step {step} of {steps}", flush=True) if step % 10 == 0 else None)
@@ -76,7 +77,7 @@ def tiny(out: Path, record: bool) -> dict[str, Any]:
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "copying": copying,
         "warm_up": curve,
-        "held_out_chance": [curve[-1]["chance"], chance(AutoModelForCausalLM.from_pretrained(out / "student"), held_out)],
+        "held_out_call": [before, chance(AutoModelForCausalLM.from_pretrained(out / "student"), first_calls)],
         "rewards": rewards,
         **trend(rewards),
         "tasks": trained.tasks,
@@ -95,6 +96,12 @@ def dressed(tasks: Sequence[Task], domain: Domain, recipe: Grpo) -> list[Any]:
     """The tasks' solutions as conversations with tools, shown as the recipe shows them."""
     shown = show(tasks, {}, worlds_of(tasks, {domain.name: domain}), recipe.showing(), recipe.seed)
     return list(lessons(tasks, shown, domain))
+
+
+def called(lesson: Any) -> Any:
+    """What is asked, with its tools, and the call. How an episode is ended is left out: a turn without a call ends one as well as `finish` does."""
+    messages, tools = lesson
+    return messages[: 2 + next(number for number, message in enumerate(messages) if message["role"] == "user")], tools
 
 
 def copied(lesson: Any) -> Any:
