@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from agents.agent import OutOfBudget
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -37,6 +39,11 @@ class Budget:
     completion_price: float = 0.0
     """Per million tokens."""
 
+    @property
+    def priced(self) -> bool:
+        """Whether money is counted."""
+        return bool(self.prompt_price + self.completion_price)
+
     def part(self, before: Spent, parts: int) -> Spent | None:
         """One of so many equal parts of what is left after what was spent before; None where nothing is bounded."""
         if self.tokens is None and self.money is None:
@@ -49,9 +56,42 @@ class Budget:
 _NO_END = 2**62
 
 
+def of_users(identity: str) -> str:
+    """Under which the spending of a model in the users' part is kept: nobody else's identity."""
+    return f"user:{identity}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """What one spender may spend in this process, and has spent."""
+
+    budget: Budget = Budget()
+    spent: Spent = NOTHING
+    _allowed: Spent | None = None
+    """What it may spend; None: no bound."""
+
+    def __post_init__(self) -> None:
+        self.allot(NOTHING, 1)
+
+    def allot(self, before: Spent, parts: int) -> None:
+        """From here on spend at most one of so many equal parts of what the budget leaves after what was spent before."""
+        self._allowed = self.budget.part(before, parts)
+
+    def check(self, name: str) -> None:
+        """Raise OutOfBudget where whoever has this name may spend no more."""
+        spent, allowed = self.spent, self._allowed
+        if allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money):
+            raise OutOfBudget(f"{name} has spent {spent.tokens} tokens and {spent.money:.2f}")
+
+    def pay(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Put down what a request took."""
+        money = (prompt_tokens * self.budget.prompt_price + completion_tokens * self.budget.completion_price) / 1e6
+        self.spent += Spent(prompt_tokens + completion_tokens, money)
+
+
 @runtime_checkable
 class Spender(Protocol):
-    """An agent that costs something."""
+    """An agent, or whoever plays users, that costs something; an `Account` is one."""
 
     spent: Spent
     """In this process, and in those whose place it takes."""
@@ -65,15 +105,14 @@ class Funds:
     """What the agents of one process have to spend."""
 
     before: Mapping[str, Spent] = field(default_factory=dict)
-    """Agent's identity → what was spent before this call of `rollout`."""
+    """Spender's identity → what was spent before this call of `rollout`."""
     parts: int = 1
     """Processes that share the rest."""
     own: Mapping[str, Spent] = field(default_factory=dict)
-    """Agent's identity → what a process spent that this one takes the place of."""
+    """Spender's identity → what a process spent that this one takes the place of."""
 
-    def give(self, agents: Mapping[str, object]) -> None:
-        """Tell those of the agents (by identity) that spend."""
-        for identity, agent in agents.items():
-            if isinstance(agent, Spender):
-                agent.allot(self.before.get(identity, NOTHING), self.parts)
-                agent.spent = self.own.get(identity, NOTHING)
+    def give(self, spenders: Mapping[str, Spender]) -> None:
+        """Tell them, by identity."""
+        for identity, spender in spenders.items():
+            spender.allot(self.before.get(identity, NOTHING), self.parts)
+            spender.spent = self.own.get(identity, NOTHING)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.agent import Maker, Opening, OutOfBudget, Turn
-from agents.budget import NOTHING, Budget, Spent
+from agents.agent import Maker, Opening, Turn
+from agents.budget import Account, Budget
 from agents.conversation import Conversation, as_text
 from envs.action import printable
 from synthtools.task import Task
@@ -91,27 +91,33 @@ def connected(endpoint: Endpoint) -> OpenAI:
     )
 
 
-def complete(client: OpenAI, asked: Mapping[str, Any]) -> ChatCompletion:
-    """Ask, patiently; ConnectionError where no answer of this model can be had: nobody there, a key refused, no such model."""
+def complete(client: OpenAI, asked: Mapping[str, Any], account: Account) -> ChatCompletion:
+    """Ask, patiently, and pay.
+
+    Raises OutOfBudget where nothing may be spent, ConnectionError where no answer of this model can be had: nobody there, a key refused, no such
+    model, an answer that says nothing.
+    """
     import openai  # an extra
 
+    account.check(asked["model"])
     try:
         completion: ChatCompletion = client.chat.completions.create(**asked)
     except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
         raise ConnectionError(f"{client.base_url} did not answer for {asked['model']}: {error}") from error
+    if completion.usage is not None:
+        account.pay(completion.usage.prompt_tokens, completion.usage.completion_tokens)
+    if not completion.choices:
+        raise ConnectionError(f"{asked['model']} answered without a choice")
     return completion
 
 
 @dataclass(slots=True)
-class ChatAgent:
+class ChatAgent(Account):
     """Any model that speaks the chat-completions protocol."""
 
     sampling: Sampling
     endpoint: Endpoint = Endpoint()
-    budget: Budget = Budget()
-    spent: Spent = Spent()
-    _allowed: Spent | None = None
-    """What it may spend; None: no bound."""
+    _: KW_ONLY
     batch: int = 1
     """Conversations are continued one at a time."""
     _client: OpenAI | None = None
@@ -129,13 +135,6 @@ class ChatAgent:
         """Model, prompt and sampling, and where it is asked: another endpoint may be another model."""
         where = hashlib.blake2b(self.endpoint.address.encode(), digest_size=4).hexdigest()
         return f"{self.sampling.identity}:{where}"
-
-    def __post_init__(self) -> None:
-        self.allot(NOTHING, 1)
-
-    def allot(self, before: Spent, parts: int) -> None:
-        """From here on spend at most one of so many equal parts of what the budget leaves after what was spent before."""
-        self._allowed = self.budget.part(before, parts)
 
     def seat(self, opening: Opening) -> Conversation:
         """A new conversation, which takes turns and hears results whoever made them."""
@@ -168,24 +167,11 @@ class ChatAgent:
         return Turn(calls, text, tokens) if calls else conversation.spoken(text, tokens)
 
     def _ask(self, conversation: Conversation) -> ChatCompletion:
-        sampling, spent, allowed = self.sampling, self.spent, self._allowed
-        if allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money):
-            raise OutOfBudget(f"{self.name} has spent {spent.tokens} tokens and {spent.money:.2f}")
-        asked: dict[str, Any] = {**sampling.asked, "messages": conversation.messages, "tools": conversation.tools}
-        if not sampling.parallel:
+        asked: dict[str, Any] = {**self.sampling.asked, "messages": conversation.messages, "tools": conversation.tools}
+        if not self.sampling.parallel:
             asked["parallel_tool_calls"] = False
         self._client = self._client or connected(self.endpoint)
-        completion = complete(self._client, asked)
-        if not completion.choices:
-            raise ValueError(f"{sampling.model} answered without a choice")
-        self._count(completion)
-        return completion
-
-    def _count(self, completion: ChatCompletion) -> None:
-        usage = completion.usage
-        if usage is not None:
-            money = (usage.prompt_tokens * self.budget.prompt_price + usage.completion_tokens * self.budget.completion_price) / 1e6
-            self.spent += Spent(usage.prompt_tokens + usage.completion_tokens, money)
+        return complete(self._client, asked, self)
 
 
 def chat(sampling: Sampling, endpoint: Endpoint, budget: Budget) -> Maker:
@@ -194,7 +180,7 @@ def chat(sampling: Sampling, endpoint: Endpoint, budget: Budget) -> Maker:
 
 
 def _make_chat(sampling: Sampling, endpoint: Endpoint, budget: Budget, tasks: Mapping[str, Task]) -> ChatAgent:
-    return ChatAgent(sampling, endpoint, budget)
+    return ChatAgent(sampling, endpoint, budget=budget)
 
 
 def calls_of(message: ChatCompletionMessage) -> tuple[ToolCall, ...]:

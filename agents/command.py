@@ -18,15 +18,15 @@ import hashlib
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from agents.agent import Maker, Opening, OutOfBudget, Turn
-from agents.budget import NOTHING, Budget, Spent
+from agents.agent import Maker, Opening, Turn
+from agents.budget import Account, Budget, Spent
 from agents.lines import Gone, Lines
 from envs.action import printable
 from envs.speech import said, talks
@@ -59,21 +59,16 @@ class Command:
 
 
 @dataclass(slots=True)
-class CommandAgent:
+class CommandAgent(Account):
     """Whatever speaks the protocol."""
 
     command: Command
-    budget: Budget = Budget()
-    spent: Spent = NOTHING
-    _allowed: Spent | None = None
+    _: KW_ONLY
     _lines: Lines | None = None
     _opening: Opening | None = None
     _problem: str = ""
     """What was wrong with the last line."""
     _begun: bool = False
-
-    def __post_init__(self) -> None:
-        self.allot(NOTHING, 1)
 
     @property
     def name(self) -> str:
@@ -86,10 +81,6 @@ class CommandAgent:
         """The command line, and which version of its files."""
         return self.command.identity
 
-    def allot(self, before: Spent, parts: int) -> None:
-        """From here on spend at most one of so many equal parts of what the budget leaves after what was spent before."""
-        self._allowed = self.budget.part(before, parts)
-
     def begin(self, opening: Opening) -> None:
         """Forget the last episode; the process is told when it acts."""
         self._opening, self._begun, self._problem = opening, False, ""
@@ -98,8 +89,7 @@ class CommandAgent:
         """Tell the process what came of its last turn, and read the next."""
         if self._opening is None:
             raise ValueError("act before begin")
-        if self._allowed is not None and self.spent.tokens >= self._allowed.tokens:
-            raise OutOfBudget(f"{self.name} has spent {self.spent.tokens} tokens")
+        self.check(self.name)
         if self._begun:
             told = {"type": "observe", "observations": list(observations), **({"problem": self._problem} if self._problem else {})}
         else:
@@ -173,7 +163,7 @@ def command_agent(line: str, seconds: float = SECONDS, budget: Budget | None = N
 
 
 def _make(command: Command, budget: Budget, tasks: Mapping[str, Task]) -> CommandAgent:
-    return CommandAgent(command, budget)
+    return CommandAgent(command, budget=budget)
 
 
 def files_digest(words: Sequence[str]) -> str:

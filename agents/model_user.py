@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from agents.budget import Account, Budget
 from agents.chat import Endpoint, Sampling, complete, connected
 from envs.action import printable
 from synthtools.task import Task
@@ -46,14 +47,18 @@ class UnfaithfulUser(Exception):
 
 @dataclass(slots=True)
 class ModelUser:
-    """Speaks for the users of tasks; forgets its client where it is copied."""
+    """Speaks for the users of tasks; copies of it share the account."""
 
     sampling: Sampling
     endpoint: Endpoint = Endpoint()
+    account: Account = field(default_factory=Account)
     gone: bool = False
     _user: User | None = None
     _heard: list[str] = field(default_factory=list)
     _said: list[str] = field(default_factory=list)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ModelUser:
+        return replace(self, _heard=[*self._heard], _said=[*self._said])
 
     def begin(self, task: Task) -> None:
         """Take the part of the task's user."""
@@ -62,7 +67,8 @@ class ModelUser:
     def hear(self, text: str) -> str:
         """What the model says in the user's part; where the script's user leaves or has left, what that says.
 
-        Raises UnfaithfulUser where it does not keep to the script, ConnectionError where it does not answer, ValueError before an episode.
+        Raises UnfaithfulUser where it does not keep to the script, ConnectionError where it does not answer, OutOfBudget where it may spend no
+        more, ValueError before an episode.
         """
         if self._user is None:
             raise ValueError("there is no user to reply")
@@ -86,9 +92,7 @@ class ModelUser:
         for number, text in enumerate(self._heard):
             messages.append({"role": "user", "content": text})
             messages += [{"role": "assistant", "content": said} for said in self._said[number : number + 1]]
-        completion = complete(_client(self.endpoint), {**self.sampling.asked, "messages": messages})
-        if not completion.choices:
-            raise ConnectionError(f"{self.sampling.model} answered for the user without a choice")
+        completion = complete(_client(self.endpoint), {**self.sampling.asked, "messages": messages}, self.account)
         return printable(completion.choices[0].message.content or "").strip()
 
 
@@ -98,6 +102,7 @@ class ModelUsers:
 
     sampling: Sampling
     endpoint: Endpoint = Endpoint()
+    budget: Budget = Budget()
 
     @property
     def identity(self) -> str:
@@ -105,9 +110,9 @@ class ModelUsers:
         where = hashlib.blake2b(self.endpoint.address.encode(), digest_size=4).hexdigest()
         return f"{self.sampling.identity}:{where}"
 
-    def make(self) -> ModelUser:
-        """One of them."""
-        return ModelUser(self.sampling, self.endpoint)
+    def make(self, account: Account) -> ModelUser:
+        """One of them; those of one process share an account."""
+        return ModelUser(self.sampling, self.endpoint, account)
 
 
 _clients: dict[Endpoint, Any] = {}

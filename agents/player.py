@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.agent import Agent, Closable, Maker, OutOfBudget
-from agents.budget import NOTHING, Funds, Spender, Spent
+from agents.budget import NOTHING, Account, Budget, Funds, Spender, Spent, of_users
 from agents.episode import Crowd, begin, episode, play, play_together, seed_of
 from agents.model_user import ModelUsers, RecordedUser
 from agents.run import PATIENCE, Failure, Key, Row, RunError
@@ -63,7 +63,7 @@ class Batch:
     """Not begun, or given up halfway, as the agent may spend no more in this process."""
     unbegun: int = 0
     spent: dict[str, Spent] = field(default_factory=dict)
-    """Agent's identity → what it spent since the last batch, whatever came of it."""
+    """Spender's identity → what it spent since the last batch, whatever came of it."""
     last: bool = False
     """The job is done."""
 
@@ -78,6 +78,8 @@ class Player:
         self.plan, self.pack = plan, plan.pack
         self.tasks: dict[str, Task] = {task.id: task for task in self.pack.tasks}
         self.agents: list[Agent] = [_made(maker, self.tasks) for maker in plan.makers]
+        self._account = Account(budget=plan.users.budget if plan.users else Budget())
+        """Of users that are models."""
         self._unanswered: Counter[int] = Counter()
         """Number of the agent → episodes that it has lost in a row to what does not answer."""
         worlds = as_worlds(self.pack)
@@ -94,7 +96,7 @@ class Player:
             raise RunError(f"the agent {double} is given more than once; give it once, and `trials` for more episodes of it")
 
     def _opened(self) -> ToolEnv:
-        return self._open(user=self.plan.users.make() if self.plan.users else None)
+        return self._open(user=self.plan.users.make(self._account) if self.plan.users else None)
 
     def close(self) -> None:
         """Let go of what agents hold outside this process."""
@@ -103,9 +105,14 @@ class Player:
                 agent.close()
 
     def fund(self, funds: Funds) -> None:
-        """Tell the agents what they may spend."""
-        funds.give({agent.identity: agent for agent in self.agents})
-        self._told = {agent.identity: agent.spent for agent in self.agents if isinstance(agent, Spender)}
+        """Tell agents and users what they may spend."""
+        funds.give(self._spenders())
+        self._told = {identity: spender.spent for identity, spender in self._spenders().items()}
+
+    def _spenders(self) -> dict[str, Spender]:
+        """Those that cost something, by identity."""
+        users: dict[str, Spender] = {of_users(self.plan.users.identity): self._account} if self.plan.users else {}
+        return {**users, **{agent.identity: agent for agent in self.agents if isinstance(agent, Spender)}}
 
     def settings(self) -> dict[str, Any]:
         """All that a trajectory of the plan depends on, for the run folder to insist on."""
@@ -158,12 +165,11 @@ class Player:
 
     def _bill(self, batch: Batch) -> None:
         """Put down in the batch what was spent since the last one."""
-        for agent in self.agents:
-            if isinstance(agent, Spender):
-                news = agent.spent - self._told.get(agent.identity, NOTHING)
-                if news != NOTHING:
-                    batch.spent[agent.identity] = news
-                    self._told[agent.identity] = agent.spent
+        for identity, spender in self._spenders().items():
+            news = spender.spent - self._told.get(identity, NOTHING)
+            if news != NOTHING:
+                batch.spent[identity] = news
+                self._told[identity] = spender.spent
 
     def _attempt(self, item: Item, batch: Batch) -> None:
         agent = item[1]
@@ -173,10 +179,15 @@ class Player:
         try:
             batch.rows.append(self.play(item))
             self._unanswered[agent] = 0
-        except OutOfBudget:
-            batch.skipped.append(item)
         except Exception as error:  # noqa: BLE001  the one place where a failure of our side is counted instead of raised
             self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
+            self._lose(item, error, batch)
+
+    def _lose(self, item: Item, error: Exception, batch: Batch) -> None:
+        """Put down that an episode was not played to its end."""
+        if isinstance(error, OutOfBudget):
+            batch.skipped.append(item)
+        else:
             batch.failures.append(Failure(*self.key(item), _where(error)))
 
     def _groups(self, job: Sequence[Item]) -> Iterator[Sequence[Item]]:
@@ -199,7 +210,7 @@ class Player:
                     raise came
                 batch.rows.append(self._checked(came, self.tasks[item[0]], seconds))
             except Exception as error:  # noqa: BLE001  as above
-                batch.failures.append(Failure(*self.key(item), _where(error)))
+                self._lose(item, error, batch)
 
     def _play_together(self, items: Sequence[Item]) -> list[Trajectory | Exception]:
         agent: Any = self.agents[items[0][1]]

@@ -147,7 +147,7 @@ class Run:
                 self.commit()
 
     def spent(self) -> dict[str, Spent]:
-        """Agent's identity → what it has spent, whatever became of its episodes."""
+        """Spender's identity → what it has spent, whatever became of the episodes."""
         return {agent: Spent(tokens, money) for agent, tokens, money in self._db.execute("SELECT * FROM spent")}
 
     def lost(self) -> int:

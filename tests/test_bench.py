@@ -13,10 +13,14 @@ import pytest
 from agents.bench.estimate import CHARACTERS, work_of
 from agents.cli import invoke
 from agents.cli.maker import is_local
+from agents.model_user import portrait
 from endpoint import completion, serving
 from envs.worlds import as_worlds
 from packs import small_pack
-from synthtools.pack import load_pack
+from synthtools.generate import Factory
+from synthtools.load import load_domain
+from synthtools.pack import load_pack, save_pack
+from synthtools.user import RESPOND
 
 PACK = load_pack(small_pack())
 ROOT = Path(__file__).parent.parent
@@ -93,6 +97,24 @@ def test_the_estimate_is_what_the_texts_come_to() -> None:
     assert work.prompt_tokens * CHARACTERS > 2 * opening
     assert work.prompt_tokens * CHARACTERS < 2 * opening + 4000
     assert 10 < work.completion_tokens < 200
+    assert (work.replies, work.read_tokens, work.said_tokens) == (0, 0, 0)
+
+
+def test_the_estimate_counts_what_a_model_in_the_users_part_takes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A reply for every time that a reference speaks to its user, for each agent and trial, at the user's prices."""
+    factory = Factory(load_domain("marina_berths"), 5)
+    (task, *_) = next(made for number in range(40) if (made := factory.attempt("missing_information", number)))
+    save_pack(tmp_path / "pack", {"marina_berths": load_domain("marina_berths")}, [task], dropped={}, seed=5)
+    (tmp_path / "user.yaml").write_text("model: tiny\nurl: http://127.0.0.1:9/v1\nprompt_price: 1000\n", encoding="utf-8")
+    command = ("bench", "--agent", "finish", "--agent", "solution", "--suite", tmp_path / "pack", "--split", "all", "--dry-run", "--trials", "3")
+    user = reply(capsys, *command, "--user", tmp_path / "user.yaml")["user"]
+    assert task.user is not None
+    assert user["replies"] == 6 * sum(step.name == RESPOND.name for step in task.solution) > 0
+    assert user["prompt_tokens"] > 6 * len(portrait(task.user)) / CHARACTERS
+    assert user["money"] == pytest.approx(user["prompt_tokens"] / 1000)
+    assert "user" not in reply(capsys, *command)
+    assert invoke([*map(str, command), "--user", str(tmp_path / "user.yaml")]) == 0
+    assert "user's" in capsys.readouterr().out
 
 
 def test_a_budget_on_the_command_line_takes_the_place_of_the_settings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ OPENING = Opening("marina/chain/0001", "Today is 2026-06-12.", "Where is Halcyon
 
 def agent(url: str, budget: Budget = FREE, **sampling: Any) -> ChatAgent:
     """A chat agent at this URL."""
-    return ChatAgent(Sampling("tiny", **sampling), Endpoint(url, seconds=10, retries=2), budget)
+    return ChatAgent(Sampling("tiny", **sampling), Endpoint(url, seconds=10, retries=2), budget=budget)
 
 
 def test_parallel_calls_are_one_turn_and_their_results_go_back_together() -> None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from agents.agent import scripted
 from agents.bench.grade import graded
+from agents.budget import Budget
 from agents.chat import Endpoint, Sampling
 from agents.cli import app
 from agents.cli.output import BadInput
@@ -179,6 +180,45 @@ def test_a_user_that_does_not_answer_is_no_mistake_of_the_agent() -> None:
         ModelUser(Sampling("tiny", PROMPT)).hear("Which?")
 
 
+def counted(body: dict[str, Any]) -> Reply:
+    """The same, for 70 tokens a time."""
+    status, answer = faithful(body)
+    return status, answer | {"usage": {"prompt_tokens": 60, "completion_tokens": 10, "total_tokens": 70}}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_model_takes_as_a_user_is_counted_and_bounded(tmp_path: Path, workers: int) -> None:
+    """Its own budget stops episodes without a failure, resuming goes on with what is left of it, and the grade says what it took."""
+    pack = pack_at(tmp_path / "run" / "pack")
+    with serving(counted) as (url, requests):
+        users = ModelUsers(Sampling("tiny", PROMPT), Endpoint(url), Budget(tokens=1, prompt_price=5, completion_price=20))
+        plan = Plan(pack, (scripted("solution"),), users=users)
+        first = rollout(plan, tmp_path / "run", workers=workers)
+        assert first.skipped > 0 == first.failures
+        assert 1 <= len(requests) <= workers
+        assert rollout(plan, tmp_path / "run", workers=workers).added == 0
+        assert len(requests) <= workers
+        more = replace(plan, users=replace(users, budget=replace(users.budget, tokens=10**6)))
+        last = rollout(more, tmp_path / "run", workers=workers)
+    assert (first.added + last.added, last.skipped) == (len(talking()), 0)
+    grade = graded(tmp_path / "run").as_json()
+    assert grade["success"]["mean"] == 1.0
+    assert grade["user"] == {"tokens": 70 * len(requests), "money": pytest.approx(len(requests) * 500 / 1e6)}
+    assert grade["cost"]["tokens"] is None
+
+
+def test_a_fork_of_a_user_pays_from_the_same_account() -> None:
+    """However often an environment was forked, a budget is one."""
+    with serving(counted) as (url, _):
+        user = ModelUser(Sampling("tiny", PROMPT), Endpoint(url))
+        user.begin(talking()[0])
+        other = deepcopy(user)
+        for each in (user, other):
+            each.hear("Hello!")
+    assert user.account is other.account
+    assert user.account.spent.tokens == 140
+
+
 def test_what_is_wrong_has_a_kind() -> None:
     """For whoever catches it."""
     assert UnfaithfulUser("leak", "told the berth").kind == "leak"
@@ -195,8 +235,9 @@ def test_the_command_takes_a_user(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json"])
     assert done.exit_code == 0, done.output
     assert orjson.loads(done.stdout)["added"] == len(talking())
-    settings.write_text("model: tiny\ncolour: red\n")
-    wrong = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other")])
-    assert isinstance(wrong.exception, BadInput)
-    assert "colour: no such key" in str(wrong.exception)
+    for words, told in (("colour: red", "colour: no such key"), ("budget_money: 2", "give `prompt_price`")):
+        settings.write_text(f"model: tiny\nurl: {url}\n{words}\n")
+        wrong = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other")])
+        assert isinstance(wrong.exception, BadInput)
+        assert told in str(wrong.exception)
     assert load_pack(tmp_path / "run" / "pack").digest == load_pack(tmp_path / "pack").digest

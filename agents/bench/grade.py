@@ -15,6 +15,7 @@ from agents.bench.evidence import Evidence, Examiner
 from agents.bench.invented import collateral, invented_arguments, invented_tools
 from agents.bench.label import Label, read_label
 from agents.bench.metrics import Counted, as_data, by, chances, share
+from agents.budget import NOTHING, Spent, of_users
 from agents.run import Row, Stored
 from agents.summary import names_of
 from agents.validate import open_env
@@ -85,6 +86,8 @@ class Graded:
     episodes: list[Episode]
     """Those that were scored: by agent, in the order of the run, then by task and trial."""
     costs: Mapping[str, Cost]
+    user: Spent | None = None
+    """What the model in the users' part spent, if one was there."""
 
     def as_json(self) -> dict[str, Any]:
         """The object that scripts and reports rely on."""
@@ -95,6 +98,7 @@ class Graded:
             "trials": self.trials,
             "agents": grades,
             **first,
+            **({"user": {"tokens": self.user.tokens or None, "money": _money(self.user.money)}} if self.user else {}),
             "compared": [_compared(self.agents[0], name, self.compared(self.agents[0], name)) for name in self.agents[1:]],
         }
 
@@ -118,10 +122,12 @@ def graded(folder: Path, *, trust: bool = False, progress: Progress | None = Non
         names = {identity: named[identity] for identity in run.settings["agents"]}
         episodes = list(_episodes(run, pack, names, progress))
         costs = {name: _cost(run, identity, [episode for episode in episodes if episode.agent == name]) for identity, name in names.items()}
+        user = run.settings.get("user")
+        spent = _spent(run).get(of_users(user), NOTHING) if user else None
         trials = int(run.settings["trials"])
     place = {name: number for number, name in enumerate(names.values())}
     episodes.sort(key=lambda episode: (place[episode.agent], episode.task, episode.trial))
-    return Graded(read_label(folder, pack), trials, tuple(names.values()), pack.tasks, episodes, costs)
+    return Graded(read_label(folder, pack), trials, tuple(names.values()), pack.tasks, episodes, costs, spent)
 
 
 def _episodes(run: Stored, pack: Pack, names: Mapping[str, str], progress: Progress | None) -> Iterator[Episode]:
@@ -183,15 +189,22 @@ def _episode(evidence: Evidence, row: Row, agent: str) -> Episode:
 
 
 def _cost(run: Stored, identity: str, episodes: Sequence[Episode]) -> Cost:
-    spent = {agent: (tokens, money) for agent, tokens, money in run.table("SELECT agent, tokens, money FROM spent")}
-    tokens, money = spent.get(identity, (0, 0.0))
+    spent = _spent(run).get(identity, NOTHING)
     return Cost(
-        tokens=tokens or None,
+        tokens=spent.tokens or None,
         completion_tokens=sum(episode.tokens for episode in episodes),
-        money=round(money, 6) or None,
+        money=_money(spent.money),
         calls=sum(episode.calls for episode in episodes),
         seconds=round(sum(episode.seconds for episode in episodes), 3),
     )
+
+
+def _spent(run: Stored) -> dict[str, Spent]:
+    return {spender: Spent(tokens, money) for spender, tokens, money in run.table("SELECT agent, tokens, money FROM spent")}
+
+
+def _money(spent: float) -> float | None:
+    return round(spent, 6) or None
 
 
 def counted(episodes: Sequence[Episode]) -> list[Counted]:

@@ -29,6 +29,7 @@ from agents.cli.rollout import Agents, UserFile, complain, find_pack, roll
 
 if TYPE_CHECKING:
     from agents.bench.suite import Suite
+    from agents.model_user import ModelUsers
     from synthtools.pack import Pack
 
 BASELINES = ("solution", "random", "finish", "rule")
@@ -65,7 +66,7 @@ def bench(
     makers, users = {spec: make_maker(spec, Bounds(budget_tokens, budget_money)) for spec in agent or BASELINES}, model_users(user)
     chosen = find_suite(suite, split, workers, trust=trust)
     if out is None or dry_run:
-        print_estimate(chosen, trials, makers, as_json=as_json)
+        print_estimate(chosen, trials, makers, users, as_json=as_json)
         return
     if not workers and any(map(is_local, makers)):
         workers = 1
@@ -110,21 +111,21 @@ def kept_pack(folder: Path, suite: Suite, *, trust: bool) -> Pack:
     return load_pack(folder, trust=trust)
 
 
-def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], *, as_json: bool) -> None:
-    """What the bench would take of each agent."""
+def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], users: ModelUsers | None, *, as_json: bool) -> None:
+    """What the bench would take of each agent, and of a model in the users' part."""
     from agents.agent import SCRIPTED
-    from agents.bench.estimate import CHARACTERS, estimate, work_of
+    from agents.bench.estimate import CHARACTERS, estimate, of_user, work_of
     from envs.worlds import worlds_of
 
     work = work_of(suite.tasks, worlds_of(suite.tasks, suite.domains))
     taken = estimate(work, trials, makers, frozenset(SCRIPTED))
+    user = {"user": of_user(work, trials, len(makers), users.budget)} if users else {}
     rule = f"the reference's calls, one a turn, each with all that came before; {CHARACTERS} characters a token"
     if as_json:
-        print_json({"suite": {**suite.label.settings(), "tasks": len(suite.tasks)}, "trials": trials, "agents": taken, "rule": rule})
+        print_json({"suite": {**suite.label.settings(), "tasks": len(suite.tasks)}, "trials": trials, "agents": taken, **user, "rule": rule})
         return
     columns = ("agent", "episodes", "calls", "prompt tokens", "completion tokens", "money")
     rows = [[name, *("-" if value is None else value for value in one.values())] for name, one in taken.items()]
+    rows += [["the user's model", "-", *("-" if value is None else value for value in one.values())] for one in user.values()]
     print_table(f"{suite.label.name}: what it would take", columns, rows)
     print_line(f"Estimated by {rule}.")
-
-

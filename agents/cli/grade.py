@@ -24,6 +24,9 @@ def print_grade(data: Mapping[str, Any]) -> None:
     if causes:
         rows = [(code.replace("_", " "), [grade["causes"].get(code, 0) for grade in agents.values()]) for code in causes]
         _rows(agents, "Causes of failure", "episodes", rows)
+    if "user" in data:
+        tokens, money = (_figure(key, data["user"][key]) for key in ("tokens", "money"))
+        print_line(f"The model in the users' part took {tokens} tokens of prompts and completions; money: {money}.")
     for compared in data["compared"]:
         difference, p = _share(compared["difference"]), compared["p"]
         if p is not None:

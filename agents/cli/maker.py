@@ -38,7 +38,7 @@ class Bounds:
 
     def on(self, settings: ChatFile | CommandFile, spec: str) -> dict[str, Any]:
         """The keys of settings that these bounds are; BadInput where money cannot be counted."""
-        self._refuse_no_prices(isinstance(settings, ChatFile) and bool(settings.prompt_price + settings.completion_price), spec)
+        self._refuse_no_prices(isinstance(settings, ChatFile) and settings.budget().priced, spec)
         return {f"budget_{name}": value for name, value in self._given().items()}
 
     def over(self, agent: Agent, spec: str) -> Agent:
@@ -46,7 +46,7 @@ class Bounds:
         budget = getattr(agent, "budget", None)
         if not isinstance(agent, Spender) or not isinstance(budget, Budget):
             raise self.refused(f"{spec} is no Spender with a `budget` (agents/budget.py)")
-        self._refuse_no_prices(bool(budget.prompt_price + budget.completion_price), spec)
+        self._refuse_no_prices(budget.priced, spec)
         agent.budget = replace(budget, **self._given())  # type: ignore[attr-defined]
         return agent
 
@@ -141,6 +141,8 @@ def refuse_unusable(path: Path, settings: Asked) -> None:
         importlib.import_module("openai")
     except ImportError as error:
         raise BadInput(f'{path}: a chat model needs the openai package ({error}): pip install "synthtools[openai]"') from None
+    if settings.budget_money is not None and not settings.budget().priced:
+        raise BadInput(f"{path}: budget_money: money is not counted without prices; give `prompt_price` and `completion_price` too")
     if not settings.url and not os.environ.get(settings.key_variable):
         raise BadInput(f"{path}: the environment variable {settings.key_variable} holds no key; set it, or give the `url` of an endpoint")
 

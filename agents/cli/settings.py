@@ -26,7 +26,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class Asked(BaseModel):
-    """How a chat model is asked, whoever's part it plays."""
+    """How a chat model is asked, whoever's part it plays, and what it may spend."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +40,16 @@ class Asked(BaseModel):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     seconds: Annotated[float, Field(gt=0)] = 120.0
     retries: Annotated[int, Field(ge=0)] = 5
+    budget_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of the whole rollout, in all its processes and however often it is resumed, as is the money."""
+    budget_money: Annotated[float, Field(gt=0)] | None = None
+    prompt_price: Price = 0.0
+    """Per million tokens, as is the other."""
+    completion_price: Price = 0.0
+
+    def budget(self) -> Budget:
+        """What it may spend."""
+        return Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price)
 
     def endpoint(self) -> Endpoint:
         """Where it is asked."""
@@ -51,17 +61,11 @@ class ChatFile(Asked):
 
     prompt: str = PROMPT
     parallel: bool = True
-    budget_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Of the whole rollout, in all its processes and however often it is resumed, as is the money."""
-    budget_money: Annotated[float, Field(gt=0)] | None = None
-    prompt_price: Price = 0.0
-    """Per million tokens, as is the other."""
-    completion_price: Price = 0.0
 
     def maker(self) -> Maker:
         """The agent's maker."""
         sampling = Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens, self.parallel)
-        return chat(sampling, self.endpoint(), Budget(self.budget_tokens, self.budget_money, self.prompt_price, self.completion_price))
+        return chat(sampling, self.endpoint(), self.budget())
 
 
 class UserSettings(Asked):
@@ -71,7 +75,7 @@ class UserSettings(Asked):
 
     def users(self) -> ModelUsers:
         """What makes its users."""
-        return ModelUsers(Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens), self.endpoint())
+        return ModelUsers(Sampling(self.model, self.prompt, self.temperature, self.top_p, self.max_tokens), self.endpoint(), self.budget())
 
 
 class CommandFile(BaseModel):
