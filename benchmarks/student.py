@@ -9,8 +9,8 @@
 
 A run is a recipe in recipes/student, one synthtools command a step, in --out: a run that is killed goes on where it was, and one that is
 done is not done again. Each is recorded in benchmarks/results/student.json under its name, with the table after and, for `main` and `full`,
-before. `--tasks` is how many held-out tasks the tables are over, `--student` whose rollouts are timed. Tables of all runs go to student.md there,
-the learning curve to student.png.
+before. `--tasks` is how many held-out tasks the tables are over, `--student` whose rollouts are timed, `--batch` how many of them at once. Tables of
+all runs go to student.md there, the learning curve to student.png.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ ABLATIONS = ("no-lookups", "no-distractors", "no-refusals")
 FULL = ("full-0", "full-1", "full-2")
 """The recipe `full`, by seed."""
 RUNS = (*CURVE, *ABLATIONS, *FULL, "rollouts")
-BATCHED, ALONE, ROUNDS = 48, 6, 3
-"""Episodes at once, how many of them are played one at a time, and how often each."""
+BATCHED, ONE_IN, ROUNDS = 48, 8, 3
+"""Episodes at once, one in how many of them is played alone too, and how often each."""
 KINDS = ("single", "chain", "several", "question", "conditional", "forbidden", "missing_tool")
 """Kinds of tasks that students are measured on, as recipes take them: those without a user who answers, and without faults."""
 POOL = 600
@@ -128,20 +128,20 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
     }
 
 
-def rollouts(student: str, out: Path) -> dict[str, Any]:
+def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
     """Episodes a minute of a trained student over the test fields, batched and one at a time in turn; every time nothing was read before."""
     _, test, _ = prepared(out)
     pack = load_pack(test)
-    tasks = choose_tasks(pack, Choice(kinds=KINDS, most=BATCHED))
+    tasks = choose_tasks(pack, Choice(kinds=KINDS, most=batch))
     worlds = as_worlds(pack)
-    reader: Any = local(LocalSettings(str(out / student), batch=BATCHED))({})
+    reader: Any = local(LocalSettings(str(out / student), batch=batch))({})
     envs = [ToolEnv(worlds) for _ in tasks]
     reader.seat(begin(tasks[0], envs[0], 0)[1])  # the weights are read here
-    seconds: dict[int, list[float]] = {BATCHED: [], 1: []}
+    seconds: dict[int, list[float]] = {batch: [], 1: []}
     for _ in range(ROUNDS):
         for size, times in seconds.items():
             agent = LocalAgent(reader.settings, reader.name, reader.identity, reader.loaded)
-            chosen = tasks if size > 1 else tasks[:: BATCHED // ALONE]
+            chosen = tasks if size > 1 else tasks[::ONE_IN]
             begun = time.monotonic()
             for start in range(0, len(chosen), size):
                 played = [seated(task, env, agent, pack.digest) for task, env in zip(chosen[start : start + size], envs, strict=False)]
@@ -150,7 +150,7 @@ def rollouts(student: str, out: Path) -> dict[str, Any]:
     batched, alone = (60 / statistics.median(times) for times in seconds.values())
     return {
         "student": student,
-        "batch": BATCHED,
+        "batch": batch,
         "episodes_a_minute_batched": batched,
         "episodes_a_minute_alone": alone,
         "ratio": batched / alone,
@@ -184,6 +184,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/student"), help="where packs, students and measurements are kept")
     parser.add_argument("--tasks", type=int, default=400, help="held-out tasks that each table is over")
     parser.add_argument("--student", default="main", help="the run whose student `rollouts` lets act; its folder in --out")
+    parser.add_argument("--batch", type=int, default=BATCHED, help="episodes that `rollouts` lets it play at once")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     strangers = [name for name in options.runs if name not in RUNS]
@@ -191,7 +192,7 @@ def main() -> None:
         parser.error(f"{strangers[0]}: no such run; there are {', '.join(RUNS)}")
     there = orjson.loads(RECORD.read_bytes()) if RECORD.exists() else {}
     for name in options.runs or [name for name in (*CURVE, *ABLATIONS, "rollouts") if name not in there]:
-        found = rollouts(options.student, options.out) if name == "rollouts" else measured(name, options.out, options.tasks)
+        found = rollouts(options.student, options.out, options.batch) if name == "rollouts" else measured(name, options.out, options.tasks)
         record(name, found)
         print(orjson.dumps(found).decode() if options.json else f"{name}: {summary(found)}", flush=True)
 

@@ -46,7 +46,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     heads = [f"{name} (version {result['suite']['version']})" for name, result in results.items()]
     lines = ["| agent |" + "".join(f" {head} |" for head in heads) + f" why it fails on {next(iter(results))} |", "|---|" + "---|" * (len(heads) + 1)]
     for agent in sorted(first["agents"], key=lambda name: -first["agents"][name]["success"]["mean"]):
-        cells = [_share(result["agents"][agent]["success"]) for result in results.values()]
+        cells = [_share(result["agents"][agent]["success"]) if agent in result["agents"] else "-" for result in results.values()]
         causes = sorted(first["agents"][agent]["causes"].items(), key=lambda pair: -pair[1])[:3]
         why = ", ".join(f"{cause.replace('_', ' ')} {count}" for cause, count in causes) or "-"
         lines.append(f"| {agent} |" + "".join(f" {cell} |" for cell in cells) + f" {why} |")
@@ -56,6 +56,14 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def _share(estimate: dict[str, float]) -> str:
     mean, low, high = (100 * estimate[key] for key in ("mean", "low", "high"))
     return f"{mean:.1f} % ({low:.1f}-{high:.1f})"
+
+
+def record(results: dict[str, dict[str, Any]]) -> None:
+    """Keep these suites' grades beside those of others, and show them all."""
+    path = RESULTS / "subjects.json"
+    kept = {**(orjson.loads(path.read_bytes()) if path.exists() else {}), **results}
+    path.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    path.with_suffix(".md").write_text(table(kept), encoding="utf-8")
 
 
 def main() -> None:
@@ -68,12 +76,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results = {suite: graded(suite, options.agents, options.out) for suite in options.suites}
-    written = table(results)
     if options.record:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "subjects.json").write_bytes(orjson.dumps({**results, "machine": machine()}, option=orjson.OPT_INDENT_2) + b"\n")
-        (RESULTS / "subjects.md").write_text(written, encoding="utf-8")
-    print(orjson.dumps(results).decode() if options.json else written)
+        record({suite: {**result, "machine": machine()} for suite, result in results.items()})
+    print(orjson.dumps(results).decode() if options.json else table(results))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -324,10 +325,19 @@ def test_36_chance_is_the_same_everywhere(domain: Domain, pool: Pool) -> None:
     other.close()
 
 
+def test_a_container_asks_for_no_more_processors_than_there_are(domain: Domain) -> None:
+    """On a machine with fewer than the limit, it gets them all and runs."""
+    greedy = Pool(engine(), limits=replace(limits(), cpus=10_000.0), spares=0)
+    assert start(domain, greedy).call(ToolCall("ping", {})).error is None
+    facts = engine().client.api.inspect_container(greedy.container(domain).id)
+    assert facts["HostConfig"]["NanoCpus"] == engine().cpus * 10**9
+    greedy.close()
+
+
 def test_39_a_hog_is_held(domain: Domain, pool: Pool) -> None:
     """A container has a quota of processor time; an episode beside one that loops is answered, and the loop is ended."""
     facts = engine().client.api.inspect_container(pool.container(domain).id)
-    assert facts["HostConfig"]["NanoCpus"] == int(limits().cpus * 1e9)
+    assert facts["HostConfig"]["NanoCpus"] == int(min(limits().cpus, engine().cpus) * 1e9)
     hog, quiet = start(domain, pool), start(domain, pool)
     number = hog.post_call(ToolCall("attack", {"name": "loop"}))
     assert quiet.call(ToolCall("ping", {})).error is None

@@ -34,8 +34,8 @@ _CONTROL_SECONDS = 5.0
 """Within which the supervisor answers, or the container is given up."""
 
 
-def hardened(limits: Limits) -> dict[str, Any]:
-    """The settings of every container, as the SDK takes them; nothing of them can be turned off."""
+def hardened(limits: Limits, cpus: int) -> dict[str, Any]:
+    """The settings of every container of an engine with so many processors, as the SDK takes them; nothing of them can be turned off."""
     from docker.types import LogConfig, Ulimit
 
     memory = f"{limits.memory_mb}m"
@@ -49,7 +49,7 @@ def hardened(limits: Limits) -> dict[str, Any]:
         "pids_limit": limits.episodes + 64,
         "mem_limit": memory,
         "memswap_limit": memory,
-        "nano_cpus": int(limits.cpus * 1e9),
+        "nano_cpus": int(min(limits.cpus, cpus) * 1e9),
         "ipc_mode": "none",
         "log_config": LogConfig(type="none"),
         "tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size={limits.scratch_mb}m,nr_inodes={limits.inodes},mode=1777"},  # noqa: S108
@@ -90,7 +90,7 @@ class Container:
             raise
 
     def _start(self, image: str) -> None:
-        settings = hardened(self.limits)
+        settings = hardened(self.limits, self.engine.cpus)
         containers = self.engine.client.containers
         if self.transport == "socket":
             shared = self._listen()

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class Engine:
     def is_local(self) -> bool:
         """Whether its containers can share a socket with this process."""
         return self.client.api.base_url.startswith("http+docker://") and "Desktop" not in self.version.get("Platform", {}).get("Name", "")
+
+    @cached_property
+    def cpus(self) -> int:
+        """Processors that containers can have; more must not be asked for."""
+        with self.asked("say how many processors it has"):
+            return int(self.client.info()["NCPU"])
 
     @contextmanager
     def asked(self, what: str) -> Iterator[None]:

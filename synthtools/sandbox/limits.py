@@ -16,6 +16,7 @@ class Limits:
     memory_mb: int = 1024
     """Of the whole container, swap included."""
     cpus: float = 2.0
+    """All that the engine has, where those are fewer."""
     episodes: int = 256
     """Live at once in one container."""
     scratch_mb: int = 16
