@@ -77,11 +77,16 @@ class Account:
         """From here on spend at most one of so many equal parts of what the budget leaves after what was spent before."""
         self._allowed = self.budget.part(before, parts)
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more may be spent."""
+        spent, allowed = self.spent, self._allowed
+        return allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money)
+
     def check(self, name: str) -> None:
         """Raise OutOfBudget where whoever has this name may spend no more."""
-        spent, allowed = self.spent, self._allowed
-        if allowed is not None and (spent.tokens >= allowed.tokens or spent.money >= allowed.money):
-            raise OutOfBudget(f"{name} has spent {spent.tokens} tokens and {spent.money:.2f}")
+        if self.exhausted:
+            raise OutOfBudget(f"{name} has spent {self.spent.tokens} tokens and {self.spent.money:.2f}")
 
     def pay(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Put down what a request took."""

@@ -176,12 +176,20 @@ class Player:
         if self._unanswered[agent] >= GIVE_UP:
             batch.unbegun += 1
             return
+        if not self._has_user(item):
+            batch.skipped.append(item)
+            return
         try:
             batch.rows.append(self.play(item))
             self._unanswered[agent] = 0
         except Exception as error:  # noqa: BLE001  the one place where a failure of our side is counted instead of raised
-            self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
+            if not isinstance(error, OutOfBudget):
+                self._unanswered[agent] = self._unanswered[agent] + 1 if isinstance(error, ConnectionError) else 0
             self._lose(item, error, batch)
+
+    def _has_user(self, item: Item) -> bool:
+        """Whether the model that is to play an item's user may still be asked; where not, its agent need not begin to spend."""
+        return self.plan.users is None or self.tasks[item[0]].user is None or not self._account.exhausted
 
     def _lose(self, item: Item, error: Exception, batch: Batch) -> None:
         """Put down that an episode was not played to its end."""
@@ -199,6 +207,10 @@ class Player:
 
     def _attempt_together(self, items: Sequence[Item], batch: Batch) -> None:
         begun = time.perf_counter()
+        batch.skipped += [item for item in items if not self._has_user(item)]
+        items = [item for item in items if self._has_user(item)]
+        if not items:
+            return
         try:
             played = self._play_together(items)
         except Exception as error:  # noqa: BLE001  as above, and of them all: it is the agent's answer that failed

@@ -2,8 +2,8 @@
 
     python benchmarks/subjects.py [--suites core hard] [--agents solution random finish rule recipes/subjects/smollm2.yaml] [--out DIR] [--record]
 
-One `synthtools bench` a suite, in --out, where a run that is killed goes on. With --record, the grades go to benchmarks/results/subjects.json
-and the table to benchmarks/results/subjects.md.
+One `synthtools bench` a suite, in --out, where a run that is killed goes on. With --record, the grades go to benchmarks/results/subjects.json,
+beside those of other suites, and the table to benchmarks/results/subjects.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 from measure import RESULTS, machine
+
+from synthtools.replacing import replacing
 
 SUITES = ("core", "hard")
 MODEL = Path(__file__).parent.parent / "recipes" / "subjects" / "smollm2.yaml"
@@ -62,7 +64,8 @@ def record(results: dict[str, dict[str, Any]]) -> None:
     """Keep these suites' grades beside those of others, and show them all."""
     path = RESULTS / "subjects.json"
     kept = {**(orjson.loads(path.read_bytes()) if path.exists() else {}), **results}
-    path.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    with replacing(path) as file:
+        file.write(orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     path.with_suffix(".md").write_text(table(kept), encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ import pytest
 from agents.bench.estimate import CHARACTERS, work_of
 from agents.cli import invoke
 from agents.cli.maker import is_local
-from agents.model_user import portrait
+from agents.model_user import PROMPT, portrait
 from endpoint import completion, serving
 from envs.worlds import as_worlds
 from packs import small_pack
@@ -110,7 +110,8 @@ def test_the_estimate_counts_what_a_model_in_the_users_part_takes(capsys: pytest
     user = reply(capsys, *command, "--user", tmp_path / "user.yaml")["user"]
     assert task.user is not None
     assert user["replies"] == 6 * sum(step.name == RESPOND.name for step in task.solution) > 0
-    assert user["prompt_tokens"] > 6 * len(portrait(task.user)) / CHARACTERS
+    assert user["prompt_tokens"] > user["replies"] * (len(PROMPT) + len(portrait(task.user))) / CHARACTERS
+    assert user["completion_tokens"] > 0
     assert user["money"] == pytest.approx(user["prompt_tokens"] / 1000)
     assert "user" not in reply(capsys, *command)
     assert invoke([*map(str, command), "--user", str(tmp_path / "user.yaml")]) == 0

@@ -102,7 +102,13 @@ def test_server_errors_are_tried_again_and_then_raised() -> None:
 
 
 def test_what_cannot_answer_is_a_lost_connection() -> None:
-    """A dead port, and a key or a model that the endpoint does not know: the error names the place."""
+    """A dead port, a key or a model that the endpoint does not know, an answer that says nothing: the error names the place."""
+    with serving(lambda body: (200, completion("")[1] | {"choices": []})) as (url, _):
+        chat = agent(url)
+        chat.begin(OPENING)
+        with pytest.raises(ConnectionError, match="tiny answered without a choice"):
+            chat.act(["opening"])
+    assert chat.spent.tokens == 120
     with serving(lambda body: (401, {"error": {"message": "no such key"}})) as (url, requests):
         chat = agent(url)
         chat.begin(OPENING)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 from typer.testing import CliRunner
 
-from agents.agent import scripted
+from agents.agent import Opening, Turn, scripted
 from agents.bench.grade import graded
 from agents.budget import Budget
 from agents.chat import Endpoint, Sampling
@@ -205,6 +206,75 @@ def test_what_a_model_takes_as_a_user_is_counted_and_bounded(tmp_path: Path, wor
     assert grade["success"]["mean"] == 1.0
     assert grade["user"] == {"tokens": 70 * len(requests), "money": pytest.approx(len(requests) * 500 / 1e6)}
     assert grade["cost"]["tokens"] is None
+
+
+@dataclass(slots=True)
+class Payer:
+    """Plays the reference, in one episode at a time or in several at once, and counts the turns that it was asked for."""
+
+    reference: Any
+    batch: int
+    asked: list[str] = field(default_factory=list)
+    name: str = "payer"
+    identity: str = "payer"
+
+    def begin(self, opening: Opening) -> None:
+        """A seat of its own."""
+        self.reference.begin(opening)
+
+    def act(self, observations: Sequence[str]) -> Turn:
+        """One turn of it."""
+        self.asked.append("")
+        return cast(Turn, self.reference.act(observations))
+
+    def seat(self, opening: Opening) -> Place:
+        """A place in which the reference plays."""
+        reference = deepcopy(self.reference)
+        reference.begin(opening)
+        return Place(reference)
+
+    def answer(self, seats: Sequence[Place]) -> list[Turn]:
+        """A turn in each."""
+        self.asked += [""] * len(seats)
+        return [seat.next() for seat in seats]
+
+
+@dataclass(slots=True)
+class Place:
+    """One of these: what was heard in it, for the reference."""
+
+    reference: Any
+    heard: Sequence[str] = ("",)
+
+    def next(self) -> Turn:
+        """The reference's next turn."""
+        return cast(Turn, self.reference.act(self.heard))
+
+    def take(self, turn: Turn) -> None:
+        """Nothing is remembered of it."""
+
+    def hear(self, observations: Sequence[str]) -> None:
+        """The results of the last turn."""
+        self.heard = observations
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_where_no_user_can_be_had_no_agent_begins(tmp_path: Path, batch: int) -> None:
+    """An episode whose user may spend no more costs its agent nothing; one that is at it is given up without a failure."""
+    pack, made = pack_at(tmp_path / "pack"), []
+
+    def maker(tasks: Mapping[str, Task]) -> Any:
+        made.append(Payer(scripted("solution")(tasks), batch))
+        return made[-1]
+
+    with serving(counted) as (url, requests):
+        users = ModelUsers(Sampling("tiny", PROMPT), Endpoint(url), Budget(tokens=1))
+        summary = rollout(Plan(pack, (maker,), users=users), tmp_path / "run")
+        assert (summary.failures, len(requests)) == (0, 1)
+        assert summary.skipped == len(talking()) - summary.added > 0
+        assert made[0].asked
+        again = rollout(Plan(pack, (maker,), users=users), tmp_path / "run")
+    assert (again.skipped, again.failures, len(requests), made[1].asked) == (summary.skipped, 0, 1, [])
 
 
 def test_a_fork_of_a_user_pays_from_the_same_account() -> None:

@@ -41,6 +41,14 @@ def records(out: Path) -> list[tuple[object, ...]]:
         return [(*row.key, row.success, row.valid, row.reward, row.record) for row in run.rows()]
 
 
+def kept(out: Path) -> int:
+    """How many trajectories a run holds by now; none where it has only begun to be written."""
+    try:
+        return len(records(out))
+    except RunError:
+        return 0
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing disturbed, in one process."""
@@ -129,9 +137,11 @@ if __name__ == "__main__":
     with process, process.stdout:
         process.stdout.readline()
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not ((tmp_path / "run.db").is_file() and len(records(tmp_path)) == workers):
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGKILL)
+        try:
+            while time.monotonic() < deadline and kept(tmp_path) < workers:
+                time.sleep(0.1)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
     assert len(records(tmp_path)) == workers
     with Stored(tmp_path) as run:
         assert run.table("SELECT tokens FROM spent") == ([(workers,)] if pays else [])

@@ -16,7 +16,7 @@ import orjson
 from agents.agent import Maker
 from agents.budget import Account, Budget
 from agents.episode import begin
-from agents.model_user import portrait
+from agents.model_user import ModelUsers, portrait
 from envs import ToolEnv, Worlds
 from envs.speech import reply_of
 from synthtools.task import Task, resolve
@@ -35,7 +35,7 @@ class Work:
     prompt_tokens: int
     completion_tokens: int
     replies: int
-    """Of users, as are the tokens of these prompts and completions."""
+    """Of users, as are the tokens of these completions, and of these prompts but for the settings' own."""
     read_tokens: int
     said_tokens: int
 
@@ -74,10 +74,11 @@ def estimate(work: Work, trials: int, makers: Mapping[str, Maker], scripted: fro
     return {name: _one(work, trials, None if name in scripted else getattr(maker({}), "budget", Budget())) for name, maker in makers.items()}
 
 
-def of_user(work: Work, trials: int, agents: int, budget: Budget) -> dict[str, Any]:
+def of_user(work: Work, trials: int, agents: int, users: ModelUsers) -> dict[str, Any]:
     """What a model in the users' part would take, with so many agents."""
     times = trials * agents
-    return {"replies": work.replies * times, **_taken(work.read_tokens * times, work.said_tokens * times, budget)}
+    read = work.read_tokens + _tokens(work.replies * len(users.sampling.prompt))
+    return {"replies": work.replies * times, **_taken(read * times, work.said_tokens * times, users.budget)}
 
 
 def _one(work: Work, trials: int, budget: Budget | None) -> dict[str, Any]:

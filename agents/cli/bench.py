@@ -119,7 +119,7 @@ def print_estimate(suite: Suite, trials: int, makers: Mapping[str, Any], users: 
 
     work = work_of(suite.tasks, worlds_of(suite.tasks, suite.domains))
     taken = estimate(work, trials, makers, frozenset(SCRIPTED))
-    user = {"user": of_user(work, trials, len(makers), users.budget)} if users else {}
+    user = {"user": of_user(work, trials, len(makers), users)} if users else {}
     rule = f"the reference's calls, one a turn, each with all that came before; {CHARACTERS} characters a token"
     if as_json:
         print_json({"suite": {**suite.label.settings(), "tasks": len(suite.tasks)}, "trials": trials, "agents": taken, **user, "rule": rule})

@@ -25,8 +25,8 @@ def print_grade(data: Mapping[str, Any]) -> None:
         rows = [(code.replace("_", " "), [grade["causes"].get(code, 0) for grade in agents.values()]) for code in causes]
         _rows(agents, "Causes of failure", "episodes", rows)
     if "user" in data:
-        tokens, money = (_figure(key, data["user"][key]) for key in ("tokens", "money"))
-        print_line(f"The model in the users' part took {tokens} tokens of prompts and completions; money: {money}.")
+        tokens, money = data["user"]["tokens"] or 0, data["user"]["money"]
+        print_line(f"The model in the users' part took {tokens:,} tokens of prompts and completions{f', {money:,.4f} of money' if money else ''}.")
     for compared in data["compared"]:
         difference, p = _share(compared["difference"]), compared["p"]
         if p is not None:
