@@ -205,6 +205,7 @@ def test_what_a_model_takes_as_a_user_is_counted_and_bounded(tmp_path: Path, wor
     grade = graded(tmp_path / "run").as_json()
     assert grade["success"]["mean"] == 1.0
     assert grade["user"] == {"tokens": 70 * len(requests), "money": pytest.approx(len(requests) * 500 / 1e6)}
+    assert make_report([tmp_path / "run"]).figures["users"] == [{"run": "run", **grade["user"]}]
     assert grade["cost"]["tokens"] is None
 
 

@@ -98,9 +98,13 @@ class Graded:
             "trials": self.trials,
             "agents": grades,
             **first,
-            **({"user": {"tokens": self.user.tokens or None, "money": _money(self.user.money)}} if self.user else {}),
+            **self.user_json(),
             "compared": [_compared(self.agents[0], name, self.compared(self.agents[0], name)) for name in self.agents[1:]],
         }
+
+    def user_json(self) -> dict[str, Any]:
+        """What the model in the users' part spent, under `user`; nothing where none was there."""
+        return {"user": {"tokens": self.user.tokens or None, "money": _money(self.user.money)}} if self.user else {}
 
     def of(self, agent: str) -> list[Episode]:
         """The episodes of one agent."""

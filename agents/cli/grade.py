@@ -25,8 +25,9 @@ def print_grade(data: Mapping[str, Any]) -> None:
         rows = [(code.replace("_", " "), [grade["causes"].get(code, 0) for grade in agents.values()]) for code in causes]
         _rows(agents, "Causes of failure", "episodes", rows)
     if "user" in data:
-        tokens, money = data["user"]["tokens"] or 0, data["user"]["money"]
-        print_line(f"The model in the users' part took {tokens:,} tokens of prompts and completions{f', {money:,.4f} of money' if money else ''}.")
+        tokens, money = data["user"]["tokens"], data["user"]["money"]
+        taken = f"tokens of prompts and completions: {'-' if tokens is None else f'{tokens:,}'}; money: {'-' if money is None else f'{money:.4f}'}"
+        print_line(f"The users were played by a model; {taken}.")
     for compared in data["compared"]:
         difference, p = _share(compared["difference"]), compared["p"]
         if p is not None:

@@ -20,20 +20,24 @@ def names_in(folders: Sequence[Path], runs: Sequence[Graded]) -> Names:
     """Agents' names, with that of their run where two runs have one of the same name."""
     every = [name for run in runs for name in run.agents]
     twice = {name for name in every if every.count(name) > 1}
+    return [{name: f"{name} ({tag})" if name in twice else name for name in run.agents} for tag, run in zip(tags_of(folders), runs, strict=True)]
+
+
+def tags_of(folders: Sequence[Path]) -> list[str]:
+    """Short names of runs, no two alike."""
     tags = [folder.resolve().name for folder in folders]
-    if len(set(tags)) < len(tags):
-        tags = [str(folder) for folder in folders]
-    return [{name: f"{name} ({tag})" if name in twice else name for name in run.agents} for tag, run in zip(tags, runs, strict=True)]
+    return tags if len(set(tags)) == len(tags) else [str(folder) for folder in folders]
 
 
-def overview(runs: Sequence[Graded], names: Names) -> dict[str, Any]:
-    """What the suite is, each agent's grade, and every two agents at the tasks of both."""
+def overview(folders: Sequence[Path], runs: Sequence[Graded], names: Names) -> dict[str, Any]:
+    """What the suite is, each agent's grade, what models in the users' part took, and every two agents at the tasks of both."""
     label = runs[0].label
     played = [(names[number][agent], run.of(agent)) for number, run in enumerate(runs) for agent in run.agents]
     grades = {names[number][agent]: {**grade_json(run, agent), "trials": run.trials} for number, run in enumerate(runs) for agent in run.agents}
     return {
         "suite": {"name": label.name, "version": label.version, "digest": label.digest, "split": label.split, "tasks": len(runs[0].tasks)},
         "trials": max(run.trials for run in runs),
+        "users": [{"run": tag, **run.user_json()["user"]} for tag, run in zip(tags_of(folders), runs, strict=True) if run.user],
         "agents": grades,
         "compared": [_compared(before, after) for before, after in combinations(played, 2)],
         "causes": dict(CAUSES),

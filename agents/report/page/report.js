@@ -130,7 +130,9 @@ function mannerTable() {
 function overviewView() {
   const success = plot("Success", "share of episodes, with the interval that holds 95 % of a bootstrap over domains and their tasks",
     agents.length === 1 ? [[agents[0], null]] : [["", null]], (agent) => [strip(agent, data.agents[agent].success), interval(data.agents[agent].success)]);
-  return [success, h("p", { class: "small quiet" }, data.left_out),
+  const users = data.users.map((user) => h("p", { class: "small quiet" }, `The users of ${user.run} were played by a model; tokens of prompts and completions: `,
+    `${user.tokens?.toLocaleString("en") ?? "-"}; money: ${user.money?.toFixed(4) ?? "-"}.`));
+  return [success, h("p", { class: "small quiet" }, data.left_out), ...users,
     h("div", { class: "columns" }, mannerTable(), chancePlot(), pairPlot(), causePlot(), groupPlot("By kind", "by_kind"), groupPlot("By difficulty", "by_difficulty"),
       groupPlot("By field", "by_field"))];
 }
