@@ -1,6 +1,6 @@
 """Who can do what: a small model as it comes beside the reference, chance, doing nothing and a few rules, on the suites.
 
-    python benchmarks/subjects.py [--suites core hard] [--agents solution random finish rule recipes/subjects/smollm2.yaml] [--out DIR] [--record]
+    python benchmarks/subjects.py [--suites core hard] [--agents solution rule … recipes/subjects/smollm2.yaml] [--out DIR] [--workers N] [--record]
 
 One `synthtools bench` a suite, in --out, where a run that is killed goes on. With --record, the grades go to benchmarks/results/subjects.json,
 beside those of other suites, and the table to benchmarks/results/subjects.md.
@@ -30,10 +30,11 @@ KEPT = (
 """What is recorded of a grade."""
 
 
-def graded(suite: str, agents: list[str], out: Path) -> dict[str, Any]:
+def graded(suite: str, agents: list[str], out: Path, workers: int) -> dict[str, Any]:
     """The grade of these agents at a suite, and how long it took."""
     named = [part for agent in agents for part in ("--agent", agent)]
-    command = [str(Path(sys.executable).with_name("synthtools")), "bench", *named, "--suite", suite, "--out", str(out / suite), "--json"]
+    command = [str(Path(sys.executable).with_name("synthtools")), "bench", *named, "--suite", suite]
+    command += ["--out", str(out / suite), "--workers", str(workers), "--json"]
     print("$", " ".join(command), file=sys.stderr, flush=True)
     begun = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
@@ -75,10 +76,11 @@ def main() -> None:
     parser.add_argument("--suites", nargs="+", default=list(SUITES))
     parser.add_argument("--agents", nargs="+", default=list(AGENTS), help="as `synthtools bench --agent` takes them")
     parser.add_argument("--out", type=Path, default=Path("runs/subjects"))
+    parser.add_argument("--workers", type=int, default=0, help="as `synthtools bench` takes them")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    results = {suite: graded(suite, options.agents, options.out) for suite in options.suites}
+    results = {suite: graded(suite, options.agents, options.out, options.workers) for suite in options.suites}
     if options.record:
         record({suite: {**result, "machine": machine()} for suite, result in results.items()})
     print(orjson.dumps(results).decode() if options.json else table(results))
