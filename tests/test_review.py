@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.cli import invoke
+from agents.report.sources import How, Telling
 from agents.review.agreement import kappa, statistics
 from agents.review.desk import Asked, Desk
 from agents.review.server import ReviewServer
@@ -173,6 +174,20 @@ def test_episodes_decisions_and_figures_over_http(run: Path) -> None:
         assert ask(server, "/decide", b"{" * 100)[0] == 400
         assert ask(server, "/decide", b"x" * 70_000)[0] == 413
         assert "Mallory" not in ask(server, "/summary")[1]["reviewers"]
+
+
+def test_people_are_told_episodes_as_the_page_counts_them(run: Path) -> None:
+    """From 1: for a newer decision, an episode that is not there, and a run that was changed. Places themselves stay from 0."""
+    with serving(run) as server:
+        assert ask(server, "/decide", decision(0, reviewer="Kit"))[0] == 200
+        assert ask(server, "/decide", decision(0, reviewer="Kit")) == (409, {"error": "Kit has decided on episode 1 meanwhile"})
+        assert ask(server, "/decide", decision(12, reviewer="Kit")) == (404, {"error": "the sample has no episode 13"})
+        assert ask(server, "/story?place=12") == (404, {"error": "the sample has no episode 13"})
+    entry = {**server.desk.entries[0], "trial": 40}
+    with Reviews(run) as reviews, Telling(run, How()) as telling:
+        assert [one.place for one in reviews.decisions("Kit")] == [0]
+        with pytest.raises(RunError, match=f"trial 41 of {entry['agent']} at {entry['task']} is not what was graded"):
+            telling.story((entry["agent"], entry["task"], entry["trial"]))
 
 
 def test_only_this_machines_own_page_may_decide(run: Path) -> None:

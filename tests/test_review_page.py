@@ -106,7 +106,7 @@ def test_two_reviewers_at_once(browser: Any, server: ReviewServer) -> None:
         at(two, 2)
         assert two.page.get_by_label("Episode 1: rejected").count() == 1
         third.page.keyboard.press("r")
-        third.page.get_by_text("Nothing was overwritten; decide again to change it.").wait_for()
+        third.page.get_by_text("Ben has decided on episode 1 meanwhile: accepted. Nothing was overwritten; decide again to change it.").wait_for()
         assert [made.verdict for made in server.desk.reviews.decisions("Ben")] == ["accept"]
         third.page.keyboard.press("r")
         at(third, 2)

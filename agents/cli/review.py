@@ -17,7 +17,10 @@ Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `sy
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Where the page is, on this machine alone; 0: any free one.")]
 Sample = Annotated[int | None, typer.Option("--sample", min=1, help="Episodes, over agents, kinds, outcomes and causes; 50 at first, then kept.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The sample is drawn from it.")]
-Summary = Annotated[bool, typer.Option("--summary", help="Say how far reviewers agree, and serve nothing; --json does so too.")]
+Summary = Annotated[
+    bool,
+    typer.Option("--summary", help="Say how far reviewers agree, and serve nothing; --json does so too, and counts places from 0, the page from 1."),
+]
 
 
 def review(

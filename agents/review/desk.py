@@ -16,7 +16,7 @@ from agents.report.report import entry_of
 from agents.report.sample import spread
 from agents.report.sources import How, Telling, grade_all
 from agents.review.agreement import statistics
-from agents.review.store import NAME, Decision, Reviews
+from agents.review.store import NAME, Decision, Reviews, numbered
 from agents.run import RunError, Stored
 
 SAMPLE = 50
@@ -52,7 +52,7 @@ class Desk:
     def story(self, place: int) -> bytes:
         """An episode of the sample, as JSON that the page shows. Raises LookupError where there is none, RunError where the run was changed."""
         if not 0 <= place < len(self.entries):
-            raise LookupError(f"the sample has no episode {place}")
+            raise LookupError(f"the sample has no {numbered(place)}")
         with self._lock:
             if place not in self._told:
                 self._told[place] = self._tell(self.entries[place])
@@ -87,7 +87,7 @@ class Desk:
 
 
 def stored_summary(folder: Path) -> dict[str, Any]:
-    """The statistics of a run's decisions, with each decision; nothing is graded. Raises RunError where there are none."""
+    """The statistics of a run's decisions, with each decision; nothing is graded. Places count from 0. Raises RunError where there are none."""
     if not (folder / NAME).is_file():
         Stored(folder).close()  # which says so where there is no run either
         raise RunError(f"{folder}: nobody has reviewed it yet (there is no {NAME}); begin with `synthtools review {folder}`")

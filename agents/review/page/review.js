@@ -99,7 +99,7 @@ async function decide(verdict) {
     drafts.delete(here);
     saved(here, verdict);
   } catch (error) {
-    await (error.status === 409 ? conflict(error) : complain(error));
+    await (error.status === 409 ? conflict(error, here) : complain(error));
   } finally {
     saving = false;
   }
@@ -116,10 +116,10 @@ function saved(here, verdict) {
 }
 
 /* The same reviewer decided elsewhere: show that, and let them look again. */
-async function conflict(error) {
+async function conflict(error, here) {
   decided = await ask(`/decisions?reviewer=${encodeURIComponent(reviewer)}`);
   draw();
-  const { verdict, comment } = decided[place] || {};
+  const { verdict, comment } = decided[here] || {};
   say(`${error.message}: ${verdict}ed${comment ? `, "${comment}"` : ""}. Nothing was overwritten; decide again to change it.`, true);
 }
 
