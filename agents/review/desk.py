@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Desk:
             raise
         self.title = folder.resolve().name
         self.entries = self.reviews.entries()
+        self.identity = hashlib.blake2b(orjson.dumps([str(folder.resolve()), self.entries]), digest_size=8).hexdigest()
         self._lock = threading.Lock()
         self._told: dict[int, bytes] = {}
 
