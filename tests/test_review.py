@@ -255,8 +255,9 @@ def test_the_statistics_without_a_server(run: Path, capsys: pytest.CaptureFixtur
     assert "is no file of reviews" in capsys.readouterr().err
 
 
-def test_the_command_serves_until_it_is_interrupted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It says where, goes on where it was, and ends well; a port that is taken is one line."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_a_signal(number: signal.Signals, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says where, goes on where it was, ends well, and leaves no journal beside either database; a port that is taken is one line."""
     code = "import sys; from agents.cli import main; main()"
     command = [sys.executable, "-c", code, "review", str(run), "--port", "0"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -268,6 +269,7 @@ def test_the_command_serves_until_it_is_interrupted(run: Path, capsys: pytest.Ca
         assert port
         assert invoke(["review", str(run), "--port", port[1]]) == 2
         assert f"--port {port[1]}: cannot be used" in capsys.readouterr().err
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert "The same command goes on." in process.stdout.read()
         assert process.wait() == 0
+    assert {path.name for path in run.iterdir() if ".db" in path.name} == {"run.db", "reviews.db"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agents.cli.output import BadInput, Json, Trust, counted, print_json, print_line, print_table, progress, share
+from agents.cli.serve import signals
 
 if TYPE_CHECKING:
     from agents.review.desk import Desk
@@ -50,20 +52,25 @@ def review(
 
 
 def _serve(desk: Desk, port: int) -> None:
-    """Until somebody presses Ctrl-C."""
+    """Until somebody presses Ctrl-C, or SIGTERM comes."""
     from agents.review.server import ReviewServer
 
     try:
         server = ReviewServer(desk, port)
     except OSError as error:
         raise BadInput(f"--port {port}: cannot be used ({error.strerror}); give another, or 0 for any that is free") from None
-    with server:
-        print_line(f"{counted(len(desk.entries), 'episode')} to review at {server.url} - Ctrl-C ends it; decisions are kept in {desk.reviews.path}")
-        typer.get_text_stream("stdout").flush()
+    with server, signals() as ended:
+        thread = Thread(target=server.serve_forever, name="review", daemon=True)
+        thread.start()
         try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print_line(f"Stopped; {counted(len(desk.reviews.decisions()), 'decision')} so far. The same command goes on.")
+            held = counted(len(desk.entries), "episode")
+            print_line(f"{held} to review at {server.url} - Ctrl-C ends it; decisions are kept in {desk.reviews.path}")
+            typer.get_text_stream("stdout").flush()
+            ended.wait()
+        finally:
+            server.shutdown()
+            thread.join()
+        print_line(f"Stopped; {counted(len(desk.reviews.decisions()), 'decision')} so far. The same command goes on.")
 
 
 def print_summary(data: Mapping[str, Any]) -> None:
