@@ -399,8 +399,24 @@ def test_a_thousand_episodes_at_once_do_not_mix() -> None:
         anyio.run(interleaved, url, 1000)
 
 
-def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
-    """One JSON object when it answers; after SIGTERM it exits well and has said so."""
+def test_there_is_no_stream_to_listen_to(served: str) -> None:
+    """Neither endpoint ever sends on one, so a GET is answered at once, with 405 and what to do instead."""
+
+    async def work() -> None:
+        async with Client(f"{served}/mcp") as harness, httpx2.AsyncClient() as raw:
+            begun = await structured(harness, "begin_episode", {})
+            for url in (f"{served}/mcp", begun["url"]):
+                async with raw.stream("GET", url, headers={"accept": "text/event-stream"}) as answer:
+                    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+                    assert "by POST alone" in (await answer.aread()).decode()
+            await structured(harness, "end_episode", {"episode": begun["episode"]})
+
+    run(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_end(number: signal.Signals, tmp_path: Path) -> None:
+    """One JSON object when it answers; after a signal it exits well and has said so and no more, though somebody who asked for a stream is there."""
     with (tmp_path / "errors").open("w") as errors:
         command = [sys.executable, *SERVE, "http", "--port", "0", "--json"]
         process = subprocess.Popen(command, env=ENVIRON, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -412,8 +428,11 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
                 await structured(harness, "begin_episode", {"seed": 1})
 
         run(work)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0
+        with socket.create_connection(("127.0.0.1", told["port"])) as listening:
+            listening.sendall(f"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1:{told['port']}\r\nAccept: text/event-stream\r\n\r\n".encode())
+            assert listening.recv(100)
+            process.send_signal(number)
+            assert process.wait(120) == 0
         assert process.stdout.read() == ""
         process.stdout.close()
     assert (told["protocol"], told["host"]) == ("mcp", "127.0.0.1")
