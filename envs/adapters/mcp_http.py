@@ -35,6 +35,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from envs.adapters.episodes import Episode, Episodes, NoEpisode, Seat
 from envs.adapters.mcp import agent_server, make, result_of
+from synthtools.pack import versions
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that only this machine reaches; there, requests that name another host are refused, which keeps web pages out."""
@@ -90,6 +91,7 @@ def harness_server(episodes: Episodes) -> Server[Any]:
 
     return Server(
         "synthtools-harness",
+        version=versions()["synthtools"],
         instructions="begin_episode gives an episode its own endpoint, for an agent; end_episode says what it came to.",
         get_tool_input_schema=lambda _: None,
         on_list_tools=list_tools,

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -225,6 +226,22 @@ def test_an_agents_endpoint_has_its_tools_and_its_task_and_nothing_else(served: 
                 results = [await call(agent, one.call) for one in SCRIPTS[0].heard]
             assert "reward" not in str(results)
             assert SCRIPTS[0].task not in str(results)
+
+    run(work)
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_servers_say_their_name_and_version(age: Literal["auto", "legacy"], served: str) -> None:
+    """The package's, in either age of the protocol: a harness's endpoint, an agent's, and the connection that both share."""
+
+    async def work() -> None:
+        async with sat(age) as shared, Client(f"{served}/mcp", mode=age) as harness:
+            begun = await structured(harness, "begin_episode", {})
+            async with Client(begun["url"], mode=age) as agent:
+                told = [(client.server_info.name, client.server_info.version) for client in (harness, agent, shared) if client.server_info]
+            await structured(harness, "end_episode", {"episode": begun["episode"]})
+        package = version("synthtools")
+        assert told == [("synthtools-harness", package), ("synthtools", package), ("synthtools", package)]
 
     run(work)
 
