@@ -231,7 +231,7 @@ def test_kappa_of_a_known_table() -> None:
 
 
 def test_the_statistics_without_a_server(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`--json` and `--summary` print them at once, with every decision; a run without reviews is one line."""
+    """`--json` and `--summary` print them at once, with every decision; a run without reviews is one line, and so is a wish for another sample."""
     with Reviews(run) as reviews:
         for name, verdict in (("Lin", "accept"), ("Mo", "reject")):
             reviews.decide(Decision(name, 7, verdict, "why", 0))
@@ -250,6 +250,12 @@ def test_the_statistics_without_a_server(run: Path, capsys: pytest.CaptureFixtur
         printed = capsys.readouterr()
         assert (printed.out, printed.err.count("\n")) == ("", 1)
         assert words in printed.err
+    for option, value in (("--sample", "12"), ("--seed", "3")):
+        for shown in ("--json", "--summary"):
+            assert invoke(["review", str(run), shown, option, value]) == 2
+            printed = capsys.readouterr()
+            assert (printed.out, printed.err.count("\n")) == ("", 1)
+            assert f"{option} does not go together with {shown}" in printed.err
     (tmp_path / "reviews.db").write_text("no database, but a text that is long enough to be looked at as one" * 20)
     assert invoke(["review", str(tmp_path), "--json"]) == 2
     assert "is no file of reviews" in capsys.readouterr().err

@@ -39,6 +39,7 @@ def review(
     from agents.review.desk import Asked, Desk, stored_summary
 
     if as_json or summary:
+        _refuse_drawing("--json" if as_json else "--summary", sample, seed)
         data = stored_summary(run)
         if as_json:
             print_json(data)
@@ -49,6 +50,12 @@ def review(
         desk = Desk(run, Asked(sample, seed), How(trust, update))
     with desk:
         _serve(desk, port)
+
+
+def _refuse_drawing(option: str, sample: int | None, seed: int | None) -> None:
+    for name, value in (("--sample", sample), ("--seed", seed)):
+        if value is not None:
+            raise BadInput(f"{name} does not go together with {option}, which is of the sample that was drawn when the review began; leave it out")
 
 
 def _serve(desk: Desk, port: int) -> None:
