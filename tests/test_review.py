@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.cli import invoke
+from agents.report.sources import How, Telling
 from agents.review.agreement import kappa, statistics
 from agents.review.desk import Asked, Desk
 from agents.review.server import ReviewServer
@@ -175,6 +176,20 @@ def test_episodes_decisions_and_figures_over_http(run: Path) -> None:
         assert "Mallory" not in ask(server, "/summary")[1]["reviewers"]
 
 
+def test_people_are_told_episodes_as_the_page_counts_them(run: Path) -> None:
+    """From 1: for a newer decision, an episode that is not there, and a run that was changed. Places themselves stay from 0."""
+    with serving(run) as server:
+        assert ask(server, "/decide", decision(0, reviewer="Kit"))[0] == 200
+        assert ask(server, "/decide", decision(0, reviewer="Kit")) == (409, {"error": "Kit has decided on episode 1 meanwhile"})
+        assert ask(server, "/decide", decision(12, reviewer="Kit")) == (404, {"error": "the sample has no episode 13"})
+        assert ask(server, "/story?place=12") == (404, {"error": "the sample has no episode 13"})
+    entry = {**server.desk.entries[0], "trial": 40}
+    with Reviews(run) as reviews, Telling(run, How()) as telling:
+        assert [one.place for one in reviews.decisions("Kit")] == [0]
+        with pytest.raises(RunError, match=f"trial 41 of {entry['agent']} at {entry['task']} is not what was graded"):
+            telling.story((entry["agent"], entry["task"], entry["trial"]))
+
+
 def test_only_this_machines_own_page_may_decide(run: Path) -> None:
     """Another name for this address, another origin, no token, a form's content type: refused, and nothing is kept."""
     with serving(run) as server:
@@ -216,7 +231,7 @@ def test_kappa_of_a_known_table() -> None:
 
 
 def test_the_statistics_without_a_server(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`--json` and `--summary` print them at once, with every decision; a run without reviews is one line."""
+    """`--json` and `--summary` print them at once, with every decision; a run without reviews is one line, and so is a wish for another sample."""
     with Reviews(run) as reviews:
         for name, verdict in (("Lin", "accept"), ("Mo", "reject")):
             reviews.decide(Decision(name, 7, verdict, "why", 0))
@@ -235,13 +250,20 @@ def test_the_statistics_without_a_server(run: Path, capsys: pytest.CaptureFixtur
         printed = capsys.readouterr()
         assert (printed.out, printed.err.count("\n")) == ("", 1)
         assert words in printed.err
+    for option, value in (("--sample", "12"), ("--seed", "3")):
+        for shown in ("--json", "--summary"):
+            assert invoke(["review", str(run), shown, option, value]) == 2
+            printed = capsys.readouterr()
+            assert (printed.out, printed.err.count("\n")) == ("", 1)
+            assert f"{option} does not go together with {shown}" in printed.err
     (tmp_path / "reviews.db").write_text("no database, but a text that is long enough to be looked at as one" * 20)
     assert invoke(["review", str(tmp_path), "--json"]) == 2
     assert "is no file of reviews" in capsys.readouterr().err
 
 
-def test_the_command_serves_until_it_is_interrupted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It says where, goes on where it was, and ends well; a port that is taken is one line."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_a_signal(number: signal.Signals, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says where, goes on where it was, ends well, and leaves no journal beside either database; a port that is taken is one line."""
     code = "import sys; from agents.cli import main; main()"
     command = [sys.executable, "-c", code, "review", str(run), "--port", "0"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -253,6 +275,7 @@ def test_the_command_serves_until_it_is_interrupted(run: Path, capsys: pytest.Ca
         assert port
         assert invoke(["review", str(run), "--port", port[1]]) == 2
         assert f"--port {port[1]}: cannot be used" in capsys.readouterr().err
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert "The same command goes on." in process.stdout.read()
         assert process.wait() == 0
+    assert {path.name for path in run.iterdir() if ".db" in path.name} == {"run.db", "reviews.db"}

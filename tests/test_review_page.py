@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,14 @@ def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     """With a sample of ten."""
     folder: Path = tmp_path_factory.mktemp("review") / "run"
     shutil.copytree(small_run(), folder)
-    with Desk(folder, Asked(10)) as desk, ReviewServer(desk, 0) as found:
+    with serving(folder) as found:
+        yield found
+
+
+@contextmanager
+def serving(folder: Path, port: int = 0) -> Iterator[ReviewServer]:
+    """The server of a run's sample of ten."""
+    with Desk(folder, Asked(10)) as desk, ReviewServer(desk, port) as found:
         thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
@@ -106,7 +114,7 @@ def test_two_reviewers_at_once(browser: Any, server: ReviewServer) -> None:
         at(two, 2)
         assert two.page.get_by_label("Episode 1: rejected").count() == 1
         third.page.keyboard.press("r")
-        third.page.get_by_text("Nothing was overwritten; decide again to change it.").wait_for()
+        third.page.get_by_text("Ben has decided on episode 1 meanwhile: accepted. Nothing was overwritten; decide again to change it.").wait_for()
         assert [made.verdict for made in server.desk.reviews.decisions("Ben")] == ["accept"]
         third.page.keyboard.press("r")
         at(third, 2)
@@ -116,3 +124,37 @@ def test_two_reviewers_at_once(browser: Any, server: ReviewServer) -> None:
         row = one.page.get_by_role("row", name="Ben and Cleo")
         row.wait_for()
         assert "100 %" in row.inner_text()
+
+
+def test_a_comment_that_is_not_decided_outlives_the_server(browser: Any, tmp_path: Path) -> None:
+    """It is there when the page is loaded anew, for this reviewer, episode and run alone; once it is decided the tab forgets it."""
+    for name in ("one", "two"):
+        shutil.copytree(small_run(), tmp_path / name / "run")
+    with serving(tmp_path / "one" / "run") as server:
+        port = server.server_port
+        with watched(browser, server.url) as seen:
+            begin(seen, "Dot")
+            comment = seen.page.get_by_label("Comment", exact=True)
+            comment.fill("the wrong boat")
+            server.shutdown()
+            server.server_close()
+            with serving(tmp_path / "two" / "run", port):
+                seen.page.reload()
+                at(seen, 1)
+                assert comment.input_value() == ""
+            with serving(tmp_path / "one" / "run", port) as again:
+                seen.page.get_by_role("button", name="reject").click()
+                seen.page.get_by_text("load it anew").wait_for()
+                seen.complaints.clear()  # the browser itself reports the answer 403
+                seen.page.reload()
+                at(seen, 1)
+                assert comment.input_value() == "the wrong boat"
+                seen.page.get_by_role("button", name="next").click()
+                at(seen, 2)
+                assert comment.input_value() == ""
+                seen.page.get_by_label("Episode 1: undecided").click()
+                at(seen, 1)
+                seen.page.get_by_role("button", name="reject").click()
+                at(seen, 2)
+                assert [made.comment for made in again.desk.reviews.decisions("Dot")] == ["the wrong boat"]
+                assert seen.page.evaluate("Object.keys(sessionStorage)") == ["reviewer"]

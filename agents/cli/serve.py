@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
@@ -100,7 +105,7 @@ def _has_client() -> bool:
 
 
 def _serve_web(app: Any, protocol: str, place: tuple[str, int], *, path: str = "", as_json: bool) -> None:
-    from envs.adapters.web import listen, serving, signals
+    from envs.adapters.web import listen, serving
 
     host, port = place
     try:
@@ -113,6 +118,22 @@ def _serve_web(app: Any, protocol: str, place: tuple[str, int], *, path: str = "
             print_json({"protocol": protocol.lower(), "url": url + path, "host": host, "port": listener.getsockname()[1]})
             sys.stdout.flush()
         ended.wait()
+
+
+@contextmanager
+def signals() -> Iterator[Event]:
+    """An event that SIGINT and SIGTERM set, and that may be set otherwise; in the main thread alone."""
+    event = Event()
+
+    def told(_: int, __: FrameType | None) -> None:
+        event.set()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _worlds(pack: Path, *, trust: bool) -> Worlds:

@@ -92,7 +92,7 @@ class Telling:
                 self.tasks.setdefault(name, tell_task(task, domain, evidence.reference.calls))
                 self.domains.setdefault(domain.name, tell_domain(domain))
                 return tell(trajectory, evidence, changes_by_call(self._env, trajectory, task))
-        raise RunError(f"{self._run.folder}: trial {trial} of {agent} at {name} is not what was graded; did another process change the run?")
+        raise RunError(f"{self._run.folder}: trial {trial + 1} of {agent} at {name} is not what was graded; did another process change the run?")
 
     def _trajectories(self, identity: str, task: str, trial: int) -> Iterator[Trajectory]:
         quoted = [text.replace("'", "''") for text in (self._pack.digest, identity, task)]

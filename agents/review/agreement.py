@@ -14,7 +14,7 @@ Table = Mapping[tuple[Verdict, Verdict], int]
 
 
 def statistics(decisions: Sequence[Decision], sample: int) -> dict[str, Any]:
-    """Each reviewer's counts, and every two reviewers over the episodes that both decided on."""
+    """Each reviewer's counts, and every two reviewers over the episodes that both decided on; `disagreed_on` are places, from 0."""
     made: dict[str, dict[int, Verdict]] = {}
     for decision in decisions:
         made.setdefault(decision.reviewer, {})[decision.place] = decision.verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from agents.report.report import entry_of
 from agents.report.sample import spread
 from agents.report.sources import How, Telling, grade_all
 from agents.review.agreement import statistics
-from agents.review.store import NAME, Decision, Reviews
+from agents.review.store import NAME, Decision, Reviews, numbered
 from agents.run import RunError, Stored
 
 SAMPLE = 50
@@ -46,13 +47,14 @@ class Desk:
             raise
         self.title = folder.resolve().name
         self.entries = self.reviews.entries()
+        self.identity = hashlib.blake2b(orjson.dumps([str(folder.resolve()), self.entries]), digest_size=8).hexdigest()
         self._lock = threading.Lock()
         self._told: dict[int, bytes] = {}
 
     def story(self, place: int) -> bytes:
         """An episode of the sample, as JSON that the page shows. Raises LookupError where there is none, RunError where the run was changed."""
         if not 0 <= place < len(self.entries):
-            raise LookupError(f"the sample has no episode {place}")
+            raise LookupError(f"the sample has no {numbered(place)}")
         with self._lock:
             if place not in self._told:
                 self._told[place] = self._tell(self.entries[place])
@@ -87,7 +89,7 @@ class Desk:
 
 
 def stored_summary(folder: Path) -> dict[str, Any]:
-    """The statistics of a run's decisions, with each decision; nothing is graded. Raises RunError where there are none."""
+    """The statistics of a run's decisions, with each decision; nothing is graded. Places count from 0. Raises RunError where there are none."""
     if not (folder / NAME).is_file():
         Stored(folder).close()  # which says so where there is no run either
         raise RunError(f"{folder}: nobody has reviewed it yet (there is no {NAME}); begin with `synthtools review {folder}`")

@@ -23,7 +23,7 @@ def review_page(desk: Desk, token: str) -> bytes:
         "policy": f"{policy(script)}; connect-src 'self'",
         "style": _read(SHARED, "page.css") + _read(PARTS, "review.css"),
         "script": script,
-        "data": embedded(orjson.dumps({"title": desk.title, "token": token, "sample": marks})),
+        "data": embedded(orjson.dumps({"title": desk.title, "token": token, "identity": desk.identity, "sample": marks})),
     }
     return fill(_read(PARTS, "review.html"), parts).encode()
 

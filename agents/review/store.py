@@ -45,7 +45,7 @@ class Decision:
 
     reviewer: str
     place: int
-    """From 0."""
+    """From 0; people are told `numbered`."""
     verdict: Verdict
     """Whether what the run says of the episode is right."""
     comment: str
@@ -56,6 +56,11 @@ class Decision:
 def known_as(name: str) -> str:
     """What a reviewer's name is known by, however its letters are written."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def numbered(place: int) -> str:
+    """An episode of the sample as the page counts, which is from 1."""
+    return f"episode {place + 1}"
 
 
 class Changed(ValueError):
@@ -103,9 +108,9 @@ class Reviews:
         try:
             rows = self._all(_DECIDE, values)
         except apsw.ConstraintError:
-            raise LookupError(f"the sample has no episode {decision.place}") from None
+            raise LookupError(f"the sample has no {numbered(decision.place)}") from None
         if not rows:
-            raise Changed(f"{decision.reviewer} has decided on episode {decision.place} meanwhile")
+            raise Changed(f"{decision.reviewer} has decided on {numbered(decision.place)} meanwhile")
         return int(rows[0][0])
 
     def decisions(self, reviewer: str | None = None) -> list[Decision]:

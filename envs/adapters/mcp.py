@@ -28,6 +28,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Too
 from mcp.shared.exceptions import MCPError
 
 from envs.adapters.episodes import Answer, Episodes, NoEpisode, Seat
+from synthtools.pack import versions
 
 OVER = "synthtools/over"
 """Key of a result's `_meta`: whether the episode has ended."""
@@ -67,6 +68,7 @@ def agent_server(find: Find, **handlers: Any) -> Server[Any]:  # typed where it 
 
     return Server(
         "synthtools",
+        version=versions()["synthtools"],
         instructions="The tools of one episode. The prompt `task` says what is to be done; the episode ends with a call of `finish`.",
         get_tool_input_schema=lambda _: None,  # no schema of ours names a header, so they need not be looked through at every call
         **{

@@ -7,6 +7,8 @@
 on another; with that URL it cannot begin anew, end, or see a reward. `end_episode` says what an episode came to. A harness that would rather
 keep one connection makes its agent's calls with `call`, by token. Whoever reaches `/mcp` can begin episodes, so where agents are not to be
 trusted a key guards it, sent as `Authorization: Bearer KEY`.
+
+Answers are all that a client is sent, so there is no stream to listen to, and a GET is answered with 405, as MCP has it for such servers.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from envs.adapters.episodes import Episode, Episodes, NoEpisode, Seat
 from envs.adapters.mcp import agent_server, make, result_of
+from synthtools.pack import versions
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that only this machine reaches; there, requests that name another host are refused, which keeps web pages out."""
@@ -87,6 +91,7 @@ def harness_server(episodes: Episodes) -> Server[Any]:
 
     return Server(
         "synthtools-harness",
+        version=versions()["synthtools"],
         instructions="begin_episode gives an episode its own endpoint, for an agent; end_episode says what it came to.",
         get_tool_input_schema=lambda _: None,
         on_list_tools=list_tools,
@@ -98,7 +103,7 @@ def http_app(episodes: Episodes, *, host: str = "127.0.0.1", key: str | None = N
     """Both endpoints, as a web application. `host`: where it will be served, for the check of names."""
     harness = _manager(harness_server(episodes), host)
     guarded = StreamableHTTPASGIApp(harness) if key is None else Guarded(StreamableHTTPASGIApp(harness), key)
-    return agents_app(episodes.find, (Route("/mcp", guarded), harness), host)
+    return agents_app(episodes.find, (_route("/mcp", guarded), harness), host)
 
 
 def agents_app(find: Callable[[str], Seat], harness: tuple[Route, StreamableHTTPSessionManager] | None = None, host: str = "127.0.0.1") -> Starlette:
@@ -112,7 +117,8 @@ def agents_app(find: Callable[[str], Seat], harness: tuple[Route, StreamableHTTP
                 await stack.enter_async_context(manager.run())
             yield
 
-    return Starlette(routes=[Route(episode_path("{token}"), StreamableHTTPASGIApp(agents)), *([harness[0]] if harness else [])], lifespan=live)
+    routes = [_route(episode_path("{token}"), StreamableHTTPASGIApp(agents)), *([harness[0]] if harness else [])]
+    return Starlette(routes=routes, lifespan=live, exception_handlers={405: _no_stream})
 
 
 def episode_path(token: str) -> str:
@@ -177,6 +183,15 @@ def _token(context: Any) -> str:
     if context.request is None:
         raise MCPError(types.INVALID_REQUEST, "An episode's server is found by its URL.")
     return str(context.request.path_params["token"])
+
+
+def _route(path: str, endpoint: ASGIApp) -> Route:
+    """For requests by POST alone: the SDK would hold a GET open, on which nothing ever comes."""
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def _no_stream(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "MCP is spoken here by POST alone; there is no stream to listen to"}, 405, {"Allow": "POST"})
 
 
 def _manager(server: Server[Any], host: str) -> StreamableHTTPSessionManager:

@@ -1,13 +1,11 @@
-"""A web application served by a thread of this process: for commands until a signal, for others as long as a block lasts."""
+"""A web application served by a thread of this process as long as a block lasts."""
 
 from __future__ import annotations
 
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
-from types import FrameType
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -73,19 +71,3 @@ def serving(app: Any, listener: socket.socket, ended: Callable[[], object] = lam
         server.should_exit = True
         thread.join()
         listener.close()
-
-
-@contextmanager
-def signals() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set, and that may be set otherwise; in the main thread alone."""
-    event = Event()
-
-    def told(_: int, __: FrameType | None) -> None:
-        event.set()
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -229,6 +230,22 @@ def test_an_agents_endpoint_has_its_tools_and_its_task_and_nothing_else(served: 
     run(work)
 
 
+@pytest.mark.parametrize("age", AGES)
+def test_servers_say_their_name_and_version(age: Literal["auto", "legacy"], served: str) -> None:
+    """The package's, in either age of the protocol: a harness's endpoint, an agent's, and the connection that both share."""
+
+    async def work() -> None:
+        async with sat(age) as shared, Client(f"{served}/mcp", mode=age) as harness:
+            begun = await structured(harness, "begin_episode", {})
+            async with Client(begun["url"], mode=age) as agent:
+                told = [(client.server_info.name, client.server_info.version) for client in (harness, agent, shared) if client.server_info]
+            await structured(harness, "end_episode", {"episode": begun["episode"]})
+        package = version("synthtools")
+        assert told == [("synthtools-harness", package), ("synthtools", package), ("synthtools", package)]
+
+    run(work)
+
+
 def test_what_is_malformed_is_answered_and_harms_nothing(served: str) -> None:
     """Mistakes of an agent and of a harness are results that say what is wrong; what is no MCP is refused; episodes go on."""
 
@@ -399,8 +416,24 @@ def test_a_thousand_episodes_at_once_do_not_mix() -> None:
         anyio.run(interleaved, url, 1000)
 
 
-def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
-    """One JSON object when it answers; after SIGTERM it exits well and has said so."""
+def test_there_is_no_stream_to_listen_to(served: str) -> None:
+    """Neither endpoint ever sends on one, so a GET is answered at once, with 405 and what to do instead."""
+
+    async def work() -> None:
+        async with Client(f"{served}/mcp") as harness, httpx2.AsyncClient() as raw:
+            begun = await structured(harness, "begin_episode", {})
+            for url in (f"{served}/mcp", begun["url"]):
+                async with raw.stream("GET", url, headers={"accept": "text/event-stream"}) as answer:
+                    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+                    assert "by POST alone" in (await answer.aread()).decode()
+            await structured(harness, "end_episode", {"episode": begun["episode"]})
+
+    run(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_end(number: signal.Signals, tmp_path: Path) -> None:
+    """One JSON object when it answers; after a signal it exits well and has said so and no more, though somebody who asked for a stream is there."""
     with (tmp_path / "errors").open("w") as errors:
         command = [sys.executable, *SERVE, "http", "--port", "0", "--json"]
         process = subprocess.Popen(command, env=ENVIRON, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -412,8 +445,11 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
                 await structured(harness, "begin_episode", {"seed": 1})
 
         run(work)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0
+        with socket.create_connection(("127.0.0.1", told["port"])) as listening:
+            listening.sendall(f"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1:{told['port']}\r\nAccept: text/event-stream\r\n\r\n".encode())
+            assert listening.recv(100)
+            process.send_signal(number)
+            assert process.wait(120) == 0
         assert process.stdout.read() == ""
         process.stdout.close()
     assert (told["protocol"], told["host"]) == ("mcp", "127.0.0.1")

@@ -1,13 +1,15 @@
 /* A sample, one episode after another: read, accept or reject, and say why. */
 
-const { title, token, sample } = JSON.parse(document.getElementById("data").textContent);
+const { title, token, identity, sample } = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 let reviewer = "";
 let decided = {};
 let place = 0;
 let seen = null;
 let saving = false;
-const drafts = new Map();
+
+/* A comment that is not yet decided, which this tab keeps when the page is loaded anew. */
+const draft = (at) => JSON.stringify(["draft", identity, reviewer, at]);
 
 async function ask(path, body) {
   const posted = body && { method: "POST", headers: { "Content-Type": "application/json", "X-Token": token }, body: JSON.stringify(body) };
@@ -59,7 +61,7 @@ async function show() {
   place = addressed();
   seen = null;
   draw();
-  $("comment").value = drafts.get(place) ?? decided[place]?.comment ?? "";
+  $("comment").value = sessionStorage.getItem(draft(place)) ?? decided[place]?.comment ?? "";
   const here = place;
   try {
     const told = await ask(`/story?place=${here}`);
@@ -96,10 +98,10 @@ async function decide(verdict) {
   try {
     const { version } = await ask("/decide", decision);
     decided[here] = { verdict, comment: decision.comment, version };
-    drafts.delete(here);
+    if (sessionStorage.getItem(draft(here)) === decision.comment) sessionStorage.removeItem(draft(here));
     saved(here, verdict);
   } catch (error) {
-    await (error.status === 409 ? conflict(error) : complain(error));
+    await (error.status === 409 ? conflict(error, here) : complain(error));
   } finally {
     saving = false;
   }
@@ -116,10 +118,10 @@ function saved(here, verdict) {
 }
 
 /* The same reviewer decided elsewhere: show that, and let them look again. */
-async function conflict(error) {
+async function conflict(error, here) {
   decided = await ask(`/decisions?reviewer=${encodeURIComponent(reviewer)}`);
   draw();
-  const { verdict, comment } = decided[place] || {};
+  const { verdict, comment } = decided[here] || {};
   say(`${error.message}: ${verdict}ed${comment ? `, "${comment}"` : ""}. Nothing was overwritten; decide again to change it.`, true);
 }
 
@@ -173,7 +175,7 @@ $("who").addEventListener("submit", (event) => {
 for (const verdict of ["accept", "reject"]) $(verdict).addEventListener("click", () => decide(verdict));
 $("previous").addEventListener("click", () => step(-1));
 $("next").addEventListener("click", () => step(1));
-$("comment").addEventListener("input", () => drafts.set(place, $("comment").value));
+$("comment").addEventListener("input", () => sessionStorage.setItem(draft(place), $("comment").value));
 $("decision").addEventListener("submit", (event) => event.preventDefault());
 $("to-summary").addEventListener("click", summarise);
 $("to-help").addEventListener("click", () => $("help").showModal());
