@@ -48,8 +48,8 @@ ABLATIONS = ("no-lookups", "no-distractors", "no-refusals")
 FULL = ("full-0", "full-1", "full-2")
 """The recipe `full`, by seed."""
 RUNS = (*CURVE, *ABLATIONS, *FULL, "rollouts")
-BATCHED, ONE_IN, ROUNDS = 48, 8, 3
-"""Episodes at once, one in how many of them is played alone too, and how often each."""
+BATCHED, ROUNDS = 16, 3
+"""Episodes at once, and how often they and the same ones alone are played."""
 KINDS = ("single", "chain", "several", "question", "conditional", "forbidden", "missing_tool")
 """Kinds of tasks that students are measured on, as recipes take them: those without a user who answers, and without faults."""
 POOL = 600
@@ -129,7 +129,7 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
 
 
 def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
-    """Episodes a minute of a trained student over the test fields, batched and one at a time in turn; every time nothing was read before."""
+    """Episodes a minute of a trained student, the same tasks of the test fields at once and one at a time in turn; nothing was read before."""
     _, test, _ = prepared(out)
     pack = load_pack(test)
     tasks = choose_tasks(pack, Choice(kinds=KINDS, most=batch))
@@ -141,12 +141,11 @@ def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for size, times in seconds.items():
             agent = LocalAgent(reader.settings, reader.name, reader.identity, reader.loaded)
-            chosen = tasks if size > 1 else tasks[::ONE_IN]
             begun = time.monotonic()
-            for start in range(0, len(chosen), size):
-                played = [seated(task, env, agent, pack.digest) for task, env in zip(chosen[start : start + size], envs, strict=False)]
+            for start in range(0, len(tasks), size):
+                played = [seated(task, env, agent, pack.digest) for task, env in zip(tasks[start : start + size], envs, strict=False)]
                 play_together(agent, played)
-            times.append((time.monotonic() - begun) / len(chosen))
+            times.append((time.monotonic() - begun) / len(tasks))
     batched, alone = (60 / statistics.median(times) for times in seconds.values())
     return {
         "student": student,
