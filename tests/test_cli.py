@@ -34,6 +34,7 @@ from synthtools.proof import GATES
 
 PACK = load_pack(small_pack())
 ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "retail" / "retail.py"
 
 
 def reply(capsys: pytest.CaptureFixture[str], *arguments: str | Path, status: int = 0) -> dict[str, Any]:
@@ -191,6 +192,71 @@ def test_a_module_beside_the_caller_is_found_and_its_class_is_a_maker(
         assert words in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / name, "--agent", f"own_agent:{name}", "--workers", "1")
 
 
+BROKEN = {
+    "syntax": ("x = 1\ndef f(:\n", "the module broken_syntax cannot be imported: SyntaxError: invalid syntax (broken_syntax.py:2)"),
+    "name": ("x = 1\n\ny = z\n", "the module broken_name cannot be imported: NameError: name 'z' is not defined (broken_name.py:3)"),
+    "lacking": (
+        "import no_such_thing\n",
+        "the module broken_lacking cannot be imported: ModuleNotFoundError: No module named 'no_such_thing' (broken_lacking.py:1)",
+    ),
+    "exit": ("raise SystemExit(3)\n", "the module broken_exit cannot be imported: SystemExit: 3 (broken_exit.py:1)"),
+    "making": ("import json\nclass A:\n    def __init__(self):\n        json.loads('')\n", "cannot be made: JSONDecodeError: "),
+    "gone": ("", "the module broken_gone has no attribute 'A'"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_module_of_ones_own_that_breaks_is_one_line(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the error's type, its words, and the file and line in the person's own code, not in what that calls."""
+    text, told = BROKEN[name]
+    (tmp_path / f"broken_{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    line = complaint(capsys, "rollout", small_pack(), "--out", tmp_path / "new", "--agent", f"broken_{name}:A", "--workers", "1")
+    assert line.startswith(f"synthtools: --agent broken_{name}:A: {told}")
+    assert line.endswith("(broken_making.py:4)") == (name == "making")
+
+
+LOST = """
+import json
+
+class Oops:
+    name = identity = "oops"
+
+    def begin(self, opening): ...
+
+    def act(self, observations):
+        return json.loads("")
+
+class Three(Oops):
+    def act(self, observations):
+        return 3
+
+class Nothing(Oops):
+    def act(self, observations): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Oops", "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (lost_agent.py:10)"),
+        ("Three", "TypeError: act returned an int, not a Turn"),
+        ("Nothing", "TypeError: act returned None, not a Turn"),
+    ],
+)
+def test_what_an_agent_of_ones_own_raises_has_its_place(
+    name: str, told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line in the person's own code, and one reason for one fault, however many episodes it takes."""
+    (tmp_path / "lost_agent.py").write_text(LOST, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path / "run"), "--agent", f"lost_agent:{name}", "--workers", "1"]) == 1
+    count = len(PACK.tasks)
+    assert f"{count} episodes broke off and left no trajectory, {count} of them by {told};" in capsys.readouterr().err
+
+
 def test_validate_tells_a_forged_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """All true at first; after a hand has been at the database, status 1 and the reasons."""
     apsw = pytest.importorskip("apsw")
@@ -244,6 +310,23 @@ def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureF
     assert "--seed" in complaint(capsys, "run", "--out", tmp_path / "new", "--seed", "many")
     assert "No such command" in complaint(capsys, "grow")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_file_that_is_not_utf8_or_cannot_be_read_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blueprints, tasks, settings and suites alike, at the line of the byte; and nothing is said of an --out where there is none."""
+    monkeypatch.chdir(tmp_path)
+    Path("latin.yaml").write_bytes("tasks:\n# Café\n".encode("latin-1"))
+    told = "latin.yaml:2: cannot be read: the byte 0xe9 is not UTF-8; save the file as UTF-8"
+    for command in (
+        ["audit", "latin.yaml"],
+        ["generate", EXAMPLE, "--trust", "--tasks", "latin.yaml", "--out", "new"],
+        ["bench", "--agent", "latin.yaml", "--out", "new"],
+        ["bench", "--agent", "rule", "--suite", "latin.yaml", "--out", "new"],
+    ):
+        assert complaint(capsys, *command) == f"synthtools: {told}"
+    assert complaint(capsys, "audit", "/proc/self/mem") == "synthtools: /proc/self/mem:1: cannot be read: Input/output error"
 
 
 @pytest.mark.parametrize("command", [["audit"], ["run", "--out", "new"], ["generate", "--out", "new"]], ids=lambda command: command[0])

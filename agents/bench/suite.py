@@ -14,6 +14,7 @@ from agents.bench.label import Label, tasks_digest
 from synthtools.cache import code_version, remembered
 from synthtools.catalog import SPLITS, catalog
 from synthtools.codec import task_from_json, task_to_json
+from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.generate import generate_pack
 from synthtools.load import load_domain
@@ -118,8 +119,10 @@ def suite_file(name: str) -> Path:
 def read_suite(path: Path) -> Definition:
     """A suite's definition. Raises SuiteError for a file that holds none, with its first fault."""
     try:
-        found = Definition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = Definition.model_validate(yaml.safe_load(read_text(path)))
+    except DocumentError as error:
+        raise SuiteError(f"{path}:{error.line}: {error}") from None
+    except yaml.YAMLError as error:
         raise SuiteError(f"{path}: cannot be read: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -16,6 +16,7 @@ from agents.model_user import PROMPT as USER_PROMPT
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
+from synthtools.document import DocumentError, read_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -122,9 +123,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
+        data = yaml.safe_load(read_text(path))
+    except DocumentError as error:
+        raise BadInput(f"{path}:{error.line}: {error}") from None
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: is not YAML: {error}") from None
     if not isinstance(data, dict):

@@ -33,10 +33,10 @@ def tasks_file(toolkit: str | Path) -> Path:
 
 def proven_tasks(path: Path, domain: Domain, backend: BackendName | None = None) -> Proven:
     """The tasks of a file, from the cache folder where they were proven before. Raises BlueprintError."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    checks = [file.read_text(encoding="utf-8") for file in sorted(path.parent.glob("*checks.py"))]
+    files = [*([path] if path.is_file() else []), *sorted(path.parent.glob("*checks.py"))]
     trusted = domain.toolkit is not None and domain.toolkit.trusted
-    key = "\n".join([code_version(), domain.digest, domain.split, str(trusted), str(backend), path.name, text, *checks])
+    texts = [str(file.read_bytes()) for file in files]
+    key = "\n".join([code_version(), domain.digest, domain.split, str(trusted), str(backend), path.name, *texts])
 
     def prove() -> bytes:
         opened = open_backend(domain, backend)

@@ -15,6 +15,7 @@ import orjson
 from synthtools.alter import literals
 from synthtools.backend import Backend, Snapshot
 from synthtools.blueprint import BlueprintError, Place, Source
+from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Answer, Goal
 from synthtools.playback import Episode
@@ -41,9 +42,9 @@ def prove_tasks(path: str | Path, domain: Domain, backend: Backend) -> Proven:
     """Read a file of tasks and prove each on a backend of its own. Raises BlueprintError with file and line for what cannot be read."""
     path = Path(path)
     try:
-        source = Source(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BlueprintError(str(path), 1, "", f"cannot be read: {error}") from None
+        source = Source(read_text(path), str(path))
+    except DocumentError as error:
+        raise BlueprintError(str(path), error.line, "", str(error)) from None
     specs = read_tasks(source)
     prover = Prover(domain, backend)
     kinds = {spec.id: _kind(spec, specs, domain) for spec in specs}
