@@ -192,6 +192,24 @@ def test_a_module_beside_the_caller_is_found_and_its_class_is_a_maker(
         assert words in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / name, "--agent", f"own_agent:{name}", "--workers", "1")
 
 
+def test_without_docker_nothing_begins(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tools need a container and docker's package is not here, one line says so, and what could do without; no folder is left."""
+    assert invoke(["generate", str(EXAMPLE), "--trust", "--out", str(tmp_path / "pack")]) == 0
+    printed = capsys.readouterr().out
+    assert f"rollout {tmp_path / 'pack'} --trust --out runs/first" in printed
+    monkeypatch.setitem(sys.modules, "docker", None)
+    told, new = "synthtools: the docker backend needs the docker package: pip install 'synthtools[docker]'", ["--out", tmp_path / "new"]
+    mend = "; or give --trust if you know the toolkit's code, which then runs in this process"
+    assert complaint(capsys, "rollout", tmp_path / "pack", *new) == told + mend
+    assert complaint(capsys, "bench", "--agent", "rule", "--suite", tmp_path / "pack", "--split", "all", *new) == told + mend
+    assert complaint(capsys, "audit", EXAMPLE) == told + mend
+    assert complaint(capsys, "rollout", small_pack(), "--backend", "docker", *new) == told
+    assert complaint(capsys, "bench", "--suite", small_pack(), "--split", "all", "--backend", "docker", *new) == told
+    assert complaint(capsys, "generate", "marina_berths", "--backend", "docker", *new) == told
+    assert complaint(capsys, "run", "marina_berths", "--backend", "docker", *new) == told
+    assert not (tmp_path / "new").exists()
+
+
 BROKEN = {
     "syntax": ("x = 1\ndef f(:\n", "the module broken_syntax cannot be imported: SyntaxError: invalid syntax (broken_syntax.py:2)"),
     "name": ("x = 1\n\ny = z\n", "the module broken_name cannot be imported: NameError: name 'z' is not defined (broken_name.py:3)"),

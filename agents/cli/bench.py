@@ -60,6 +60,7 @@ def bench(
     from agents.cli.maker import Bounds, is_local, make_maker, model_users
     from agents.rollout import Plan
     from agents.run import claim
+    from synthtools.backends import refuse_no_engine
 
     if out is None and not dry_run:
         raise BadInput("no --out: give the folder to write, or --dry-run")
@@ -70,6 +71,7 @@ def bench(
         return
     if not workers and any(map(is_local, makers)):
         workers = 1
+    refuse_no_engine(chosen.domains.values(), backend)
     make_folder(out)
     with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
         plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=users)

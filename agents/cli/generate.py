@@ -59,6 +59,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate tasks by execution, prove each, and write them with their domains as a pack."""
+    from synthtools.backends import refuse_no_engine
     from synthtools.generate import TASKS_PER_DOMAIN
     from synthtools.load import is_toolkit
 
@@ -71,13 +72,14 @@ def generate(
         make_folder(out)
         pack = _written(out, made, seed)
     else:
+        refuse_no_engine(sources.values(), backend)
         make_folder(out)
         pack = make_pack(out, list(sources), tasks_per_domain, seed, workers, backend)
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
     else:
         print_made(pack, tasks_per_domain or TASKS_PER_DOMAIN)
-        print_line(f"\nWrote {out}.  Next: {program()} rollout {out} --out runs/first")
+        print_line(f"\nWrote {out}.  Next: {program()} rollout {out}{' --trust' if trust else ''} --out runs/first")
     refuse_empty(pack)
 
 
