@@ -43,7 +43,7 @@ def refuse_no_engine(domains: Iterable[Domain], name: BackendName | None = None)
     try:
         Engine().client.close()
     except EngineError as error:
-        mend = "" if name else f"; or give --trust if you know the toolkit's code, which then runs in this process"
+        mend = "" if name else "; or give --trust if you know the toolkit's code, which then runs in this process"
         raise EngineError(f"{error}{mend}") from None
 
 

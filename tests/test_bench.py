@@ -196,7 +196,7 @@ def test_suites_are_listed_built_shown_and_run(capsys: pytest.CaptureFixture[str
         (["--agent", "my_agent:", "--out", "OUT"], "is not module:maker"),
         (["--agent", "builtins:dict", "--out", "OUT"], "cannot be called with the tasks; give a class that needs nothing, or `def dict(tasks)`"),
         (["--agent", "solution", "--suite", "large", "--out", "OUT"], "no such suite or folder; there are core, hard, smoke"),
-        (["--agent", "solution", "--suite", "PACK", "--out", "OUT"], "no task of the test split: those that it has are of train; take that, or all (--split train, --split all)"),
+        (["--agent", "solution", "--suite", "PACK", "--out", "OUT"], "are of train; take that, or all (--split train, --split all)"),
         (["--agent", "solution", "--suite", "gone.yaml", "--out", "OUT"], "no such suite"),
     ],
 )

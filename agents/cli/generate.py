@@ -27,6 +27,7 @@ from agents.cli.output import (
     progress,
     worker_count,
 )
+from agents.cli.reasons import gate_words
 from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own, or one toolkit's file; the whole catalogue if none."),
 ]
-TaskFile = Annotated[
-    Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")
-]
+TaskFile = Annotated[Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")]
 
 
 def generate(
@@ -87,15 +86,15 @@ def toolkit_tasks(names: list[str], tasks: Path | None, *, trust: bool, backend:
     """The proven tasks written for a toolkit; a line on stderr for each that a gate turns away."""
     from synthtools.generate import GeneratedPack
     from synthtools.load import load_domain
-    from synthtools.toolkit.collect import proven_tasks, tasks_beside
+    from synthtools.toolkit.collect import proven_tasks, written_beside
 
     if len(names) != 1:
         raise BadInput(f"{names[0]}: give one toolkit, and nothing else with it")
     domain = load_domain(names[0], trust=trust)
-    proven = proven_tasks(tasks, domain, backend) if tasks is not None else tasks_beside(names[0], domain, backend)
+    proven = proven_tasks(tasks, domain, backend) if tasks is not None else written_beside(names[0], domain, backend)
     dropped: dict[str, dict[str, int]] = {}
     for name, gate in proven.dropped.items():
-        typer.echo(f"{domain.name}/{name}: turned away by {gate}", err=True)
+        typer.echo(f"{domain.name}/{name}: turned away by {gate}: {proven.why.get(name) or gate_words(gate)}", err=True)
         kinds = dropped.setdefault(gate, {})
         kinds[proven.kinds[name]] = kinds.get(proven.kinds[name], 0) + 1
     if not proven.tasks:
