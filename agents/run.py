@@ -264,6 +264,8 @@ def _agree(path: Path, settings: Mapping[str, Any]) -> None:
     except (ValueError, AttributeError) as error:
         raise RunError(f"{path}: cannot be read ({error}); give another --out") from None
     asked = _texts(settings)
+    if stored.keys() != asked.keys():
+        raise RunError(f"{path.parent}: was written by another command, or another version of this one; give another --out")
     if stored != asked:
         raise RunError(_difference(path.parent, stored, asked))
 
