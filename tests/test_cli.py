@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import apsw
 import orjson
 import pytest
 
@@ -295,6 +296,17 @@ def test_export(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -
     assert reply(capsys, "export", run, "--out", tmp_path)["files"] == data["files"]
 
 
+def test_an_export_of_nothing_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Where no trajectory is good enough, no empty file is left, and none of before is replaced."""
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path / "run"), "--agent", "random", "--workers", "1"]) == 0
+    database = apsw.Connection(str(tmp_path / "run" / "run.db"))
+    database.execute("DELETE FROM trajectory WHERE success")
+    database.close()
+    capsys.readouterr()
+    assert "no trajectory is valid, successful and of the train split" in complaint(capsys, "export", tmp_path / "run", status=1)
+    assert not (tmp_path / "run" / "export").exists()
+
+
 def test_audit(capsys: pytest.CaptureFixture[str]) -> None:
     """The keys that scripts rely on; status 1 exactly when something falls short."""
     status = invoke(["audit", "marina_berths", "--quick", "--json"])
@@ -312,7 +324,6 @@ abuot: a misspelt key
 def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     """Status 2, nothing on stdout, no traceback."""
     (tmp_path / "broken.yaml").write_text(BLUEPRINT)
-    (tmp_path / "chat.yaml").write_text("model: tiny\ntemprature: 1\n")
     (tmp_path / "empty").mkdir()
     assert "broken.yaml:3: abuot" in complaint(capsys, "audit", tmp_path / "broken.yaml")
     assert "no subdomain of the catalogue" in complaint(capsys, "generate", "marina_births", "--out", tmp_path / "new")
@@ -320,9 +331,19 @@ def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureF
     assert str(tmp_path / "empty") in complaint(capsys, "tasks", tmp_path / "empty")
     assert "no run here" in complaint(capsys, "validate", tmp_path / "empty")
     assert "no such agent" in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / "new", "--agent", "oracle")
-    assert "chat.yaml: temprature: no such key; there are model," in complaint(
-        capsys, "rollout", small_pack(), "--out", tmp_path / "new", "--agent", tmp_path / "chat.yaml"
-    )
+    for text, told in (
+        ("model: tiny\ntemprature: 1\n", "temprature: no such key; did you mean 'temperature'?"),
+        ("modle: tiny\n", "modle: no such key; did you mean 'model'?"),
+        ("comand: python x.py\n", "comand: no such key; did you mean 'command'?"),
+        (SOUND, "field: no such key; there are: "),
+    ):
+        (tmp_path / "chat.yaml").write_text(text)
+        for option in ("--agent", "--user")[: 1 + ("comand" not in text)]:
+            assert f"chat.yaml: {told}" in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / "new", option, tmp_path / "chat.yaml")
+    told = "chat.yaml: field: no such key; there are: about, canary, "
+    assert told in complaint(capsys, "bench", "--out", tmp_path / "new", "--agent", "rule", "--suite", tmp_path / "chat.yaml")
+    for command in (["tasks", tmp_path / "chat.yaml"], ["rollout", tmp_path / "chat.yaml", "--out", tmp_path / "new"]):
+        assert "chat.yaml: is a file, and a pack is a folder; give the one that" in complaint(capsys, *command)
     assert "made with seed = 0, not 5" in complaint(capsys, "rollout", small_pack(), "--out", run, "--seed", "5")
     assert "is not empty" in complaint(capsys, "generate", "--out", run)
     assert "--seed" in complaint(capsys, "run", "--out", tmp_path / "new", "--seed", "many")

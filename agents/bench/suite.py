@@ -18,6 +18,7 @@ from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.generate import generate_pack
 from synthtools.load import load_domain
+from synthtools.nearest import first_fault, likely
 from synthtools.replacing import replacing
 from synthtools.sandbox.source import source_digest
 from synthtools.seed import derive
@@ -108,11 +109,16 @@ def suites() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
 
 
+def suites_there(name: str) -> str:
+    """The suite that a name was probably meant to be, and those that there are."""
+    return f"{likely(name, suites())} there are {', '.join(suites())}".strip()
+
+
 def suite_file(name: str) -> Path:
     """The file of a suite by its name, or a file of one's own. Raises SuiteError."""
     path = suites().get(name, Path(name))
     if not path.is_file():
-        raise SuiteError(f"{name}: no such suite; there are {', '.join(suites())}, or give a file of your own (.yaml)")
+        raise SuiteError(f"{name}: no such suite; {suites_there(name)}, or give a file of your own (.yaml)")
     return path
 
 
@@ -125,8 +131,7 @@ def read_suite(path: Path) -> Definition:
     except yaml.YAMLError as error:
         raise SuiteError(f"{path}: cannot be read: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SuiteError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from None
+        raise SuiteError(f"{path}: {first_fault(error, Definition.model_fields)}") from None
     for split, variant in found.splits.items():
         strangers = [name for name in variant.domains if name not in catalog() or catalog()[name].split != split]
         if split not in SPLITS or strangers:

@@ -21,6 +21,7 @@ from agents.cli.settings import Asked, ChatFile, CommandFile, LocalFile, UserSet
 from agents.cli.train import refuse_without_packages
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
+from synthtools.nearest import likely
 from synthtools.task import Task
 
 CMD = "cmd:"
@@ -98,7 +99,7 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
         return _own(spec, bounds)
     commands = f"{CMD}COMMAND, {MCP}COMMAND"
     kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker (a class or function)"
-    raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
+    raise BadInput(f"--agent {spec}: no such agent; {f'{close} else ' if (close := likely(spec, SCRIPTED)) else ''}give {kinds}")
 
 
 def model_users(path: Path | None) -> ModelUsers | None:

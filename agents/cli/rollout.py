@@ -113,6 +113,8 @@ def complain(summary: Summary, out: Path) -> None:
 def find_pack(pack: Path) -> Path:
     """The folder with the manifest; BadInput where there is none."""
     source = pack if (pack / MANIFEST).is_file() else pack / "pack"
+    if pack.is_file():
+        raise BadInput(f"{pack}: is a file, and a pack is a folder; give the one that `synthtools generate --out` wrote")
     if not (source / MANIFEST).is_file():
         raise BadInput(f"{pack}: no pack here; write one with `synthtools generate --out {pack}`")
     return source

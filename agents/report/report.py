@@ -13,7 +13,6 @@ from agents.report.page import page
 from agents.report.sample import choose
 from agents.report.sources import How, Told, grade_all, place_of, tell_all
 
-
 _MARK = " - report"
 """How the title of a report ends, and by which it is known."""
 
