@@ -578,6 +578,14 @@ def test_progress_without_a_terminal_is_plain_lines(capsys: pytest.CaptureFixtur
     assert re.fullmatch(r"rollouts: 1 of 1,000 after 0 s, [\d.,]+/s\n", capsys.readouterr().err)
 
 
+def test_generating_counts_domains(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no tasks, of which a domain may give more or fewer than were asked for; so nothing is said that the summary would contradict."""
+    monkeypatch.setattr("agents.cli.output.EVERY", 0.0)
+    assert invoke(["generate", *DOMAINS, "--tasks-per-domain", "3", "--out", str(tmp_path / "pack"), "--workers", "1"]) == 0
+    told = [line.partition(" after")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == [f"domains: {number} of {len(DOMAINS)}" for number in range(len(DOMAINS) + 1)]
+
+
 def test_ctrl_c_is_said_in_one_line_and_ends_at_once(tmp_path: Path) -> None:
     """All processes are interrupted, as a terminal does; none complains, and none is waited for."""
     command = [sys.executable, "-c", "from agents.cli import main; main()", "run", "--out", str(tmp_path / "run"), "--workers", "2"]

@@ -129,15 +129,15 @@ def make_pack(  # noqa: PLR0913 - what `generate` and `run` both take
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
 
     each = tasks_per_domain or TASKS_PER_DOMAIN
-    with progress("tasks") as update:
-        told = 0
+    with progress("domains") as update:  # and not tasks: how many a domain gives is known when it has given them
+        done = 0
 
-        def tell(domain: str, made: int) -> None:
-            nonlocal told
-            told += each
-            update(told, each * len(sources))
+        def tell(_domain: str, _tasks: int) -> None:
+            nonlocal done
+            done += 1
+            update(done, len(sources))
 
-        update(0, each * len(sources))
+        update(0, len(sources))
         made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), backend=backend, progress=tell)
     return _written(out, made, seed)
 
