@@ -38,11 +38,20 @@ def choose_tasks(pack: Pack, choice: Choice) -> list[Task]:
         raise ChoiceError(f"{strangers[0]}: no such field in the pack; there are {', '.join(sorted(known))}")
     fitting = [task for task in pack.tasks if _fits(task, choice)]
     if not fitting:
-        raise ChoiceError(f"the pack has no task of the {choice.split} split that is wanted; take other fields or kinds, or another split")
+        raise ChoiceError(_none(pack, choice))
     if not choice.most or choice.most >= len(fitting):
         return fitting
     drawn = {task.id for task in _dealt(fitting, choice)}
     return [task for task in fitting if task.id in drawn]
+
+
+def _none(pack: Pack, choice: Choice) -> str:
+    """Why no task is left, and what there is instead."""
+    found = sorted({task.split for task in pack.tasks} - {choice.split})
+    if choice.fields or choice.kinds or choice.max_difficulty:
+        return f"the pack has no task of the {choice.split} split that is wanted; take other fields or kinds, or another split"
+    mend = f"those that it has are of {' and '.join(found)}; take that, or all (--split {found[0]}, --split all)" if found else "it holds none at all"
+    return f"the pack has no task of the {choice.split} split: {mend}"
 
 
 def _fits(task: Task, choice: Choice) -> bool:

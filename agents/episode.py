@@ -105,9 +105,18 @@ def play(agent: Agent, task: Task, env: ToolEnv, *, pack: str, trial: int, seed:
     observations = next(playing)
     try:
         while True:
-            observations = playing.send(agent.act(observations))
+            observations = playing.send(_turn(agent.act(observations)))
     except StopIteration as over:
         return over.value  # type: ignore[no-any-return]
+
+
+def _turn(given: object) -> Turn:
+    """What `act` returned; TypeError where it is no turn."""
+    if isinstance(given, Turn):
+        return given
+    kind = type(given).__name__
+    what = "None" if given is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+    raise TypeError(f"act returned {what}, not a Turn")
 
 
 def play_together(agent: Crowd, begun: Sequence[tuple[Play, Opening]]) -> list[Trajectory | Exception]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.agent import Agent, Closable, Maker, OutOfBudget
+from agents.agent import Agent, Closable, Maker, OutOfBudget, described
 from agents.budget import NOTHING, Account, Budget, Funds, Spender, Spent, of_users
 from agents.episode import Crowd, begin, episode, play, play_together, seed_of
 from agents.model_user import ModelUsers, RecordedUser
@@ -196,7 +195,7 @@ class Player:
         if isinstance(error, OutOfBudget):
             batch.skipped.append(item)
         else:
-            batch.failures.append(Failure(*self.key(item), _where(error)))
+            batch.failures.append(Failure(*self.key(item), described(error)))
 
     def _groups(self, job: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Items by themselves, and those of an agent that acts in many episodes at once together."""
@@ -258,12 +257,6 @@ def code_digest() -> str:
     for file in sorted(file for file in files if file.is_file()):
         total.update(f"{file.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()[:16]
-
-
-def _where(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
 
 
 def _made(maker: Maker, tasks: Mapping[str, Task]) -> Agent:

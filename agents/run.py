@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -213,8 +214,8 @@ class Stored:
         return [Failure(*values) for values in self._db.execute("SELECT * FROM failure ORDER BY pack, task, agent, trial")]
 
     def lost_most_by(self) -> tuple[str, int]:
-        """The most frequent error of the episodes that were lost, without the place in the code, and how often it was."""
-        reasons = Counter(failure.error.rsplit(" (", 1)[0] for failure in self.failures())
+        """The most frequent error of the episodes that were lost, without its place where that is in our code, and how often it was."""
+        reasons = Counter(re.sub(r" \((agents|envs|synthtools)/\S+:\d+\)$", "", failure.error) for failure in self.failures())
         return reasons.most_common(1)[0]
 
     def table(self, sql: str) -> list[tuple[Any, ...]]:
@@ -263,6 +264,8 @@ def _agree(path: Path, settings: Mapping[str, Any]) -> None:
     except (ValueError, AttributeError) as error:
         raise RunError(f"{path}: cannot be read ({error}); give another --out") from None
     asked = _texts(settings)
+    if stored.keys() != asked.keys():
+        raise RunError(f"{path.parent}: was written by another command, or another version of this one; give another --out")
     if stored != asked:
         raise RunError(_difference(path.parent, stored, asked))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +20,17 @@ class DocumentError(ValueError):
     def __init__(self, line: int, what: str) -> None:
         super().__init__(what)
         self.line = line
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises DocumentError for one that cannot be read, or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(1, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
+        raise DocumentError(line, f"cannot be read: the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
 
 
 def document(text: str) -> Any:

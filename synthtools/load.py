@@ -6,8 +6,10 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
+from synthtools.blueprint import BlueprintError
 from synthtools.catalog import catalog, splits
 from synthtools.compile import compiled
+from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.surface import Surface
 
@@ -54,7 +56,10 @@ def source_length(name_or_path: str | Path) -> int:
 
 @cache
 def _load(path: str, _modified: int, split: str, surface: Surface | None) -> Domain:
-    text = Path(path).read_text(encoding="utf-8")
+    try:
+        text = read_text(Path(path))
+    except DocumentError as error:
+        raise BlueprintError(path, error.line, "", str(error)) from None
     domain = compiled(text, path, split=split, surface=surface)
     true = splits().get(domain.field, "train")
     return domain if true == split else compiled(text, path, split=true, surface=surface)

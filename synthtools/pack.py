@@ -93,6 +93,8 @@ def _manifest(path: Path) -> Manifest:
     file = path / "manifest.json"
     try:
         data = orjson.loads(file.read_bytes())
+    except NotADirectoryError:
+        raise PackError(f"{path}: is a file, and a pack is a folder; give the one that `synthtools generate --out` wrote") from None
     except FileNotFoundError:
         raise PackError(f"{path}: no pack here (no manifest.json); make one with `synthtools generate --out {path}`") from None
     except (OSError, ValueError) as error:

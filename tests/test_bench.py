@@ -155,6 +155,7 @@ def test_tables_for_people(capsys: pytest.CaptureFixture[str], tmp_path: Path, m
     monkeypatch.setenv("COLUMNS", "120")
     assert invoke(["bench", "--agent", "solution", "--agent", "finish", *ALL, "--trials", "2", "--out", str(tmp_path / "run")]) == 0
     printed = capsys.readouterr().out
+    assert f"{len(PACK.tasks)} tasks, 2 trials each; " in printed
     for words in ("pass^2: all of 2 right", "Success by kind", "Causes of failure", "claimed without change", "finish against solution: -100.0 %"):
         assert words in printed
     assert invoke(["regrade", str(tmp_path / "run")]) == 0
@@ -185,6 +186,8 @@ def test_suites_are_listed_built_shown_and_run(capsys: pytest.CaptureFixture[str
     [
         (["--agent", "solution"], "no --out"),
         (["--agent", "nobody", "--out", "OUT"], "no such agent"),
+        (["--agent", "rul", "--out", "OUT"], "no such agent; did you mean 'rule'? else give solution, random"),
+        (["--agent", "solution", "--suite", "smok", "--out", "OUT"], "did you mean 'smoke'? there are core, hard, smoke"),
         (["--agent", "cmd:", "--out", "OUT"], "give a command line, as in cmd:python my_agent.py"),
         (["--agent", "cmd:no-such-program-here x", "--out", "OUT"], "no program 'no-such-program-here' here"),
         (["--agent", "cmd:python 'x", "--out", "OUT"], "is no command line"),
@@ -196,7 +199,7 @@ def test_suites_are_listed_built_shown_and_run(capsys: pytest.CaptureFixture[str
         (["--agent", "my_agent:", "--out", "OUT"], "is not module:maker"),
         (["--agent", "builtins:dict", "--out", "OUT"], "cannot be called with the tasks; give a class that needs nothing, or `def dict(tasks)`"),
         (["--agent", "solution", "--suite", "large", "--out", "OUT"], "no such suite or folder; there are core, hard, smoke"),
-        (["--agent", "solution", "--suite", "PACK", "--out", "OUT"], "the pack has no task of the test split"),
+        (["--agent", "solution", "--suite", "PACK", "--out", "OUT"], "are of train; take that, or all (--split train, --split all)"),
         (["--agent", "solution", "--suite", "gone.yaml", "--out", "OUT"], "no such suite"),
     ],
 )

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import apsw
 import orjson
 import pytest
 
@@ -34,6 +35,7 @@ from synthtools.proof import GATES
 
 PACK = load_pack(small_pack())
 ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "retail" / "retail.py"
 
 
 def reply(capsys: pytest.CaptureFixture[str], *arguments: str | Path, status: int = 0) -> dict[str, Any]:
@@ -191,6 +193,89 @@ def test_a_module_beside_the_caller_is_found_and_its_class_is_a_maker(
         assert words in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / name, "--agent", f"own_agent:{name}", "--workers", "1")
 
 
+def test_without_docker_nothing_begins(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tools need a container and docker's package is not here, one line says so, and what could do without; no folder is left."""
+    assert invoke(["generate", str(EXAMPLE), "--trust", "--out", str(tmp_path / "pack")]) == 0
+    printed = capsys.readouterr().out
+    assert f"rollout {tmp_path / 'pack'} --trust --out runs/first" in printed
+    monkeypatch.setitem(sys.modules, "docker", None)
+    told, new = "synthtools: the docker backend needs the docker package: pip install 'synthtools[docker]'", ["--out", tmp_path / "new"]
+    mend = "; or give --trust if you know the toolkit's code, which then runs in this process"
+    assert complaint(capsys, "rollout", tmp_path / "pack", *new) == told + mend
+    assert complaint(capsys, "bench", "--agent", "rule", "--suite", tmp_path / "pack", "--split", "all", *new) == told + mend
+    assert complaint(capsys, "audit", EXAMPLE) == told + mend
+    assert complaint(capsys, "rollout", small_pack(), "--backend", "docker", *new) == told
+    assert complaint(capsys, "bench", "--suite", small_pack(), "--split", "all", "--backend", "docker", *new) == told
+    assert complaint(capsys, "generate", "marina_berths", "--backend", "docker", *new) == told
+    assert complaint(capsys, "run", "marina_berths", "--backend", "docker", *new) == told
+    assert not (tmp_path / "new").exists()
+
+
+BROKEN = {
+    "syntax": ("x = 1\ndef f(:\n", "the module broken_syntax cannot be imported: SyntaxError: invalid syntax (broken_syntax.py:2)"),
+    "name": ("x = 1\n\ny = z\n", "the module broken_name cannot be imported: NameError: name 'z' is not defined (broken_name.py:3)"),
+    "lacking": (
+        "import no_such_thing\n",
+        "the module broken_lacking cannot be imported: ModuleNotFoundError: No module named 'no_such_thing' (broken_lacking.py:1)",
+    ),
+    "exit": ("raise SystemExit(3)\n", "the module broken_exit cannot be imported: SystemExit: 3 (broken_exit.py:1)"),
+    "making": ("import json\nclass A:\n    def __init__(self):\n        json.loads('')\n", "cannot be made: JSONDecodeError: "),
+    "gone": ("", "the module broken_gone has no attribute 'A'"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_module_of_ones_own_that_breaks_is_one_line(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the error's type, its words, and the file and line in the person's own code, not in what that calls."""
+    text, told = BROKEN[name]
+    (tmp_path / f"broken_{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    line = complaint(capsys, "rollout", small_pack(), "--out", tmp_path / "new", "--agent", f"broken_{name}:A", "--workers", "1")
+    assert line.startswith(f"synthtools: --agent broken_{name}:A: {told}")
+    assert line.endswith("(broken_making.py:4)") == (name == "making")
+
+
+LOST = """
+import json
+
+class Oops:
+    name = identity = "oops"
+
+    def begin(self, opening): ...
+
+    def act(self, observations):
+        return json.loads("")
+
+class Three(Oops):
+    def act(self, observations):
+        return 3
+
+class Nothing(Oops):
+    def act(self, observations): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Oops", "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (lost_agent.py:10)"),
+        ("Three", "TypeError: act returned an int, not a Turn"),
+        ("Nothing", "TypeError: act returned None, not a Turn"),
+    ],
+)
+def test_what_an_agent_of_ones_own_raises_has_its_place(
+    name: str, told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line in the person's own code, and one reason for one fault, however many episodes it takes."""
+    (tmp_path / "lost_agent.py").write_text(LOST, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path / "run"), "--agent", f"lost_agent:{name}", "--workers", "1"]) == 1
+    count = len(PACK.tasks)
+    assert f"{count} episodes broke off and left no trajectory, {count} of them by {told};" in capsys.readouterr().err
+
+
 def test_validate_tells_a_forged_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """All true at first; after a hand has been at the database, status 1 and the reasons."""
     apsw = pytest.importorskip("apsw")
@@ -211,6 +296,17 @@ def test_export(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -
     assert reply(capsys, "export", run, "--out", tmp_path)["files"] == data["files"]
 
 
+def test_an_export_of_nothing_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Where no trajectory is good enough, no empty file is left, and none of before is replaced."""
+    assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path / "run"), "--agent", "random", "--workers", "1"]) == 0
+    database = apsw.Connection(str(tmp_path / "run" / "run.db"))
+    database.execute("DELETE FROM trajectory WHERE success")
+    database.close()
+    capsys.readouterr()
+    assert "no trajectory is valid, successful and of the train split" in complaint(capsys, "export", tmp_path / "run", status=1)
+    assert not (tmp_path / "run" / "export").exists()
+
+
 def test_audit(capsys: pytest.CaptureFixture[str]) -> None:
     """The keys that scripts rely on; status 1 exactly when something falls short."""
     status = invoke(["audit", "marina_berths", "--quick", "--json"])
@@ -228,7 +324,6 @@ abuot: a misspelt key
 def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     """Status 2, nothing on stdout, no traceback."""
     (tmp_path / "broken.yaml").write_text(BLUEPRINT)
-    (tmp_path / "chat.yaml").write_text("model: tiny\ntemprature: 1\n")
     (tmp_path / "empty").mkdir()
     assert "broken.yaml:3: abuot" in complaint(capsys, "audit", tmp_path / "broken.yaml")
     assert "no subdomain of the catalogue" in complaint(capsys, "generate", "marina_births", "--out", tmp_path / "new")
@@ -236,14 +331,41 @@ def test_bad_input_is_one_line_that_names_place_and_mend(capsys: pytest.CaptureF
     assert str(tmp_path / "empty") in complaint(capsys, "tasks", tmp_path / "empty")
     assert "no run here" in complaint(capsys, "validate", tmp_path / "empty")
     assert "no such agent" in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / "new", "--agent", "oracle")
-    assert "chat.yaml: temprature: no such key; there are model," in complaint(
-        capsys, "rollout", small_pack(), "--out", tmp_path / "new", "--agent", tmp_path / "chat.yaml"
-    )
+    for text, told in (
+        ("model: tiny\ntemprature: 1\n", "temprature: no such key; did you mean 'temperature'?"),
+        ("modle: tiny\n", "modle: no such key; did you mean 'model'?"),
+        ("comand: python x.py\n", "comand: no such key; did you mean 'command'?"),
+        (SOUND, "field: no such key; there are: "),
+    ):
+        (tmp_path / "chat.yaml").write_text(text)
+        for option in ("--agent", "--user")[: 1 + ("comand" not in text)]:
+            assert f"chat.yaml: {told}" in complaint(capsys, "rollout", small_pack(), "--out", tmp_path / "new", option, tmp_path / "chat.yaml")
+    told = "chat.yaml: field: no such key; there are: about, canary, "
+    assert told in complaint(capsys, "bench", "--out", tmp_path / "new", "--agent", "rule", "--suite", tmp_path / "chat.yaml")
+    for command in (["tasks", tmp_path / "chat.yaml"], ["rollout", tmp_path / "chat.yaml", "--out", tmp_path / "new"]):
+        assert "chat.yaml: is a file, and a pack is a folder; give the one that" in complaint(capsys, *command)
     assert "made with seed = 0, not 5" in complaint(capsys, "rollout", small_pack(), "--out", run, "--seed", "5")
     assert "is not empty" in complaint(capsys, "generate", "--out", run)
     assert "--seed" in complaint(capsys, "run", "--out", tmp_path / "new", "--seed", "many")
     assert "No such command" in complaint(capsys, "grow")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_file_that_is_not_utf8_or_cannot_be_read_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blueprints, tasks, settings and suites alike, at the line of the byte; and nothing is said of an --out where there is none."""
+    monkeypatch.chdir(tmp_path)
+    Path("latin.yaml").write_bytes("tasks:\n# Café\n".encode("latin-1"))
+    told = "latin.yaml:2: cannot be read: the byte 0xe9 is not UTF-8; save the file as UTF-8"
+    for command in (
+        ["audit", "latin.yaml"],
+        ["generate", EXAMPLE, "--trust", "--tasks", "latin.yaml", "--out", "new"],
+        ["bench", "--agent", "latin.yaml", "--out", "new"],
+        ["bench", "--agent", "rule", "--suite", "latin.yaml", "--out", "new"],
+    ):
+        assert complaint(capsys, *command) == f"synthtools: {told}"
+    assert complaint(capsys, "audit", "/proc/self/mem") == "synthtools: /proc/self/mem:1: cannot be read: Input/output error"
 
 
 @pytest.mark.parametrize("command", [["audit"], ["run", "--out", "new"], ["generate", "--out", "new"]], ids=lambda command: command[0])
@@ -428,7 +550,8 @@ def test_a_run_without_trajectories_says_so(capsys: pytest.CaptureFixture[str], 
     assert invoke(["rollout", str(small_pack()), "--out", str(tmp_path), "--agent", "packs:gone", "--workers", "1"]) == 1
     printed = capsys.readouterr()
     assert printed.out == "No trajectories.\n"
-    said = f"5 episodes broke off and left no trajectory, 5 of them by ConnectionError: nobody is there; {len(PACK.tasks) - 5} episodes not begun"
+    reason, left = "ConnectionError: nobody is there (packs.py:52)", len(PACK.tasks) - 5
+    said = f"5 episodes broke off and left no trajectory, 5 of them by {reason}; {left} episodes not begun"
     assert said in printed.err
     for command in ("validate", "export"):
         assert "holds no trajectory yet" in complaint(capsys, command, tmp_path, status=1)
@@ -454,6 +577,14 @@ def test_progress_without_a_terminal_is_plain_lines(capsys: pytest.CaptureFixtur
     with progress("rollouts") as update:
         update(1, 1000)
     assert re.fullmatch(r"rollouts: 1 of 1,000 after 0 s, [\d.,]+/s\n", capsys.readouterr().err)
+
+
+def test_generating_counts_domains(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no tasks, of which a domain may give more or fewer than were asked for; so nothing is said that the summary would contradict."""
+    monkeypatch.setattr("agents.cli.output.EVERY", 0.0)
+    assert invoke(["generate", *DOMAINS, "--tasks-per-domain", "3", "--out", str(tmp_path / "pack"), "--workers", "1"]) == 0
+    told = [line.partition(" after")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == [f"domains: {number} of {len(DOMAINS)}" for number in range(len(DOMAINS) + 1)]
 
 
 def test_ctrl_c_is_said_in_one_line_and_ends_at_once(tmp_path: Path) -> None:

@@ -185,16 +185,21 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     assert invoke(["report", str(small_run()), "--out", str(out), "--trajectories", "5"]) == 0
     assert f"5 of {4 * TASKS * TRIALS} scored episodes can be read here" in capsys.readouterr().out
     run, same = str(small_run()), small_run().parent / "." / small_run().name / "pack" / ".."
+    (mine := tmp_path / "mine.yaml").write_text("field: Mine\n", encoding="utf-8")
     for arguments, words in (
         ([str(tmp_path)], "no run here"),
         ([run, "--out", str(tmp_path / "no" / "x.html")], "there is no folder"),
         ([run, "--against", str(same)], "is this very run; give another of the same tasks"),
+        ([run, "--out", str(mine)], "mine.yaml: is there already, and is none that this command wrote; remove it, or give another --out"),
+        ([run, "--out", "/dev/null"], "--out /dev/null: is there already"),
+        ([run, "--out", "/proc/r.html"], "--out /proc/r.html: cannot be written (No such file or directory); give a file in a place that is yours"),
     ):
         assert invoke(["report", *arguments]) == 2
         printed = capsys.readouterr()
         assert (printed.out, printed.err.count("\n")) == ("", 1)
         assert words in printed.err
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert mine.read_text(encoding="utf-8") == "field: Mine\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "report.html"]
 
 
 def test_a_run_of_other_tasks_is_refused(tmp_path: Path) -> None:

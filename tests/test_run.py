@@ -151,6 +151,8 @@ def test_a_claim_holds_for_equal_settings_only(tmp_path: Path) -> None:
             claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 5})
     with pytest.raises(RunError, match="made with tasks_per_domain = 5, not 6"):
         claim(tmp_path / "new", {"seed": 1, "tasks_per_domain": 6})
+    with pytest.raises(RunError, match="new: was written by another command, or another version of this one; give another --out"):
+        claim(tmp_path / "new", {"suite": "smoke", "canary": "a text that stands nowhere else"})
     (tmp_path / "new" / "run.json").write_text("[")
     with pytest.raises(RunError, match="run.json: cannot be read"):
         claim(tmp_path / "new", {"seed": 1})

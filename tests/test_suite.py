@@ -141,7 +141,7 @@ def test_rules_are_kept_and_turns_are_taken(file: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("name: own", "named: own", "name: Field required"),
+        ("name: own", "named: own", "named: no such key; did you mean 'name'?"),
         ("version: 3", "version: 0", "version: Input should be greater than or equal to 1"),
         ("count: 4", "count: many", "choose.0.count: "),
         ("coach_tours", "marina_berths", "splits.test: marina_berths is no domain of the test split"),
@@ -158,7 +158,7 @@ def test_a_file_with_a_mistake_gets_one_line(old: str, new: str, words: str, fil
 
 def test_what_cannot_be_had_is_said(file: Path) -> None:
     """A suite that is not there, a variant that it has not, more tasks than its pool gives, a kind that nothing makes."""
-    with pytest.raises(SuiteError, match="no such suite; there are core, hard, smoke"):
+    with pytest.raises(SuiteError, match=r"no such suite; did you mean 'core'\? there are core, hard, smoke"):
         load_suite("cor")
     with pytest.raises(SuiteError, match="has no variant of the train split; there are test, validation"):
         load_suite(str(file), "train")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.cli import invoke
 from envs import ToolEnv
 from synthtools.blueprint import BlueprintError
 from synthtools.codec import task_from_json, task_to_json
@@ -93,6 +94,39 @@ def test_a_gate_turns_its_fault_away(gate: str, tmp_path: Path) -> None:
     assert proven(tmp_path, text).dropped == {"lamp": gate}
 
 
+WHY = {
+    "a refusal": (("name: lamp", "name: chair"), "call 1 of its solution (sell, line 6) came back with sold_out: None left."),
+    "no such choice": (
+        ("how: cash", "how: coins"),
+        "call 1 of its solution (sell, line 6) came back with invalid_argument: how: Input should be 'cash' or 'card'.",
+    ),
+    "a tool it has not": (("request:", "withheld: [find]\n    request:"), "call 0 of its solution (find, line 6) came back with unknown_tool"),
+    "what nobody said": (
+        ("how: cash", "how: card"),
+        'the request does not say "card", which call 1 of its solution (sell, line 6) has as how; say it there',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHY)
+def test_what_a_gate_has_against_a_task_is_said(name: str, tmp_path: Path) -> None:
+    """Which call, on which line, with the tool's own error and message; which value; and of the other gates one sentence, by `generate`."""
+    change, told = WHY[name]
+    assert proven(tmp_path, SOUND.replace(*change)).why["lamp"].startswith(told)
+
+
+def test_generate_says_why_it_turns_a_task_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a task, whether or not another is left."""
+    for change, told in (
+        (WHY["a refusal"][0], f"solution_runs: {WHY['a refusal'][1]}"),
+        (TURNED_AWAY["goal_false_at_start"], "goal_false_at_start: the goal was met before anything was done"),
+    ):
+        (tmp_path / "tasks.yaml").write_text(SOUND.replace(*change), encoding="utf-8")
+        assert invoke(["generate", str(written(tmp_path)), "--trust", "--out", str(tmp_path / "pack")]) == 1
+        assert capsys.readouterr().err.splitlines()[0] == f"shop/lamp: turned away by {told}"
+        assert not (tmp_path / "pack").exists()
+
+
 def test_half_a_pair_of_twins_is_not_admitted(tmp_path: Path) -> None:
     """The one that would pass goes with the one that does not."""
     other = SOUND.partition("tasks:\n")[2].replace("id: lamp", "id: without").replace("request:", "twin: lamp\n    withheld: [sell]\n    request:")
@@ -113,9 +147,7 @@ def always(changes):
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "dropped"), [("sold", {}), ("never", {"lamp": "solution_succeeds"}), ("always", {"lamp": "goal_false_at_start"})]
-)
+@pytest.mark.parametrize(("name", "dropped"), [("sold", {}), ("never", {"lamp": "solution_succeeds"}), ("always", {"lamp": "goal_false_at_start"})])
 def test_a_check_is_the_goal_where_it_is_given(name: str, dropped: dict[str, str], tmp_path: Path) -> None:
     """It decides over the net changes, by the same gates: one that the solution fails, or that nothing done passes, makes no task."""
     made = proven(tmp_path, SOUND.replace("request:", f"check: checks.py:{name}\n    request:"), CHECKS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.bench.label import Label, tasks_digest
-from agents.bench.suite import Suite, SuiteError, load_suite, suites
+from agents.bench.suite import Suite, SuiteError, load_suite, suites, suites_there
 from agents.choice import Choice, choose_tasks
 from synthtools.pack import load_pack
 
@@ -15,7 +15,7 @@ def load_source(name: str, split: str = "test", *, trust: bool = False) -> Suite
     if is_suite(name):
         return load_suite(name, split)
     if not Path(name).is_dir():
-        raise SuiteError(f"{name}: no such suite or folder; there are {', '.join(suites())}, or give a file (.yaml), a pack or a run")
+        raise SuiteError(f"{name}: no such suite or folder; {suites_there(name)}, or give a file (.yaml), a pack or a run")
     return load_packed(Path(name), split, trust=trust)
 
 

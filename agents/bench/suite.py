@@ -14,9 +14,11 @@ from agents.bench.label import Label, tasks_digest
 from synthtools.cache import code_version, remembered
 from synthtools.catalog import SPLITS, catalog
 from synthtools.codec import task_from_json, task_to_json
+from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.generate import generate_pack
 from synthtools.load import load_domain
+from synthtools.nearest import first_fault, likely
 from synthtools.replacing import replacing
 from synthtools.sandbox.source import source_digest
 from synthtools.seed import derive
@@ -107,23 +109,29 @@ def suites() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
 
 
+def suites_there(name: str) -> str:
+    """The suite that a name was probably meant to be, and those that there are."""
+    return f"{likely(name, suites())} there are {', '.join(suites())}".strip()
+
+
 def suite_file(name: str) -> Path:
     """The file of a suite by its name, or a file of one's own. Raises SuiteError."""
     path = suites().get(name, Path(name))
     if not path.is_file():
-        raise SuiteError(f"{name}: no such suite; there are {', '.join(suites())}, or give a file of your own (.yaml)")
+        raise SuiteError(f"{name}: no such suite; {suites_there(name)}, or give a file of your own (.yaml)")
     return path
 
 
 def read_suite(path: Path) -> Definition:
     """A suite's definition. Raises SuiteError for a file that holds none, with its first fault."""
     try:
-        found = Definition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = Definition.model_validate(yaml.safe_load(read_text(path)))
+    except DocumentError as error:
+        raise SuiteError(f"{path}:{error.line}: {error}") from None
+    except yaml.YAMLError as error:
         raise SuiteError(f"{path}: cannot be read: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise SuiteError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from None
+        raise SuiteError(f"{path}: {first_fault(error, Definition.model_fields)}") from None
     for split, variant in found.splits.items():
         strangers = [name for name in variant.domains if name not in catalog() or catalog()[name].split != split]
         if split not in SPLITS or strangers:

@@ -60,6 +60,7 @@ def bench(
     from agents.cli.maker import Bounds, is_local, make_maker, model_users
     from agents.rollout import Plan
     from agents.run import claim
+    from synthtools.backends import refuse_no_engine
 
     if out is None and not dry_run:
         raise BadInput("no --out: give the folder to write, or --dry-run")
@@ -70,6 +71,7 @@ def bench(
         return
     if not workers and any(map(is_local, makers)):
         workers = 1
+    refuse_no_engine(chosen.domains.values(), backend)
     make_folder(out)
     with claim(out, {**chosen.label.settings(), "trials": trials, "seed": seed}) as held:
         plan = Plan(kept_pack(out / "pack", chosen, trust=trust), tuple(makers.values()), trials, seed, backend=backend, users=users)
@@ -85,13 +87,13 @@ def bench(
 def find_suite(name: str, split: str, workers: int, *, trust: bool = False) -> Suite:
     """The suite of this name or file, with progress where it has to be made; or the tasks of a pack."""
     from agents.bench.source import is_suite, load_packed
-    from agents.bench.suite import load_suite, suites
+    from agents.bench.suite import load_suite, suites_there
 
     if is_suite(name):
         with progress("suite") as update:
             return load_suite(name, split, workers=worker_count(workers), progress=update)
     if not Path(name).is_dir():
-        raise BadInput(f"--suite {name}: no such suite or folder; there are {', '.join(suites())}, or give a file (.yaml), a pack or a run")
+        raise BadInput(f"--suite {name}: no such suite or folder; {suites_there(name)}, or give a file (.yaml), a pack or a run")
     find_pack(Path(name))
     return load_packed(Path(name), split, trust=trust)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from agents.dataset import Exported
     from synthtools.pack import Pack
 
+_TAUGHT = "valid AND success AND split = 'train'"
+"""Of a row: what a student is taught by."""
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run (it holds run.db and pack/).")]
 
 
@@ -24,26 +26,25 @@ def export(
 ) -> None:
     """Write conversations for TRL (train.jsonl, train.parquet) and OpenAI fine-tuning (openai.jsonl)."""
     folder, pack = out or run / "export", pack_of(run)
-    trajectories(run)
+    if not trajectories(run, "TRUE" if everything else _TAUGHT):
+        raise Failed(f"{run}: no trajectory is valid, successful and of the train split; --all exports every one, labelled")
     make_folder(folder)
     exported = write_export(run, pack, folder, everything=everything)
     if as_json:
         print_json({"out": str(folder), "rows": exported.rows, "files": dict(exported.files)})
     else:
         print_line(f"{exported.rows:,} trajectories in {folder}: {', '.join(exported.files)}")
-    if not exported.rows:
-        raise Failed(f"{run}: no trajectory is valid, successful and of the train split; --all exports every one, labelled")
 
 
-def trajectories(run: Path) -> int:
-    """How many trajectories a run holds; Failed where there are none."""
+def trajectories(run: Path, where: str = "TRUE") -> int:
+    """How many trajectories a run holds, narrowed by SQL; Failed where there are none at all."""
     from agents.run import Stored
 
     with Stored(run) as stored:
-        count: int = stored.table("SELECT COUNT(*) FROM trajectory")[0][0]
+        ((count, narrowed),) = stored.table(f"SELECT COUNT(*), COUNT(*) FILTER (WHERE {where}) FROM trajectory")
     if not count:
         raise Failed(f"{run}: holds no trajectory yet; the command that made it goes on with it")
-    return count
+    return int(narrowed)
 
 
 def write_export(run: Path, pack: Pack, folder: Path, *, everything: bool = False) -> Exported:

@@ -27,6 +27,7 @@ from agents.cli.output import (
     progress,
     worker_count,
 )
+from agents.cli.reasons import gate_words
 from agents.cli.tasks import dropped, print_made
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(help="Subdomains of the catalogue, or blueprint files of your own, or one toolkit's file; the whole catalogue if none."),
 ]
-TaskFile = Annotated[
-    Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")
-]
+TaskFile = Annotated[Path | None, typer.Option("--tasks", exists=True, dir_okay=False, help="A toolkit's tasks; tasks.yaml beside it if not given.")]
 
 
 def generate(
@@ -59,6 +58,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate tasks by execution, prove each, and write them with their domains as a pack."""
+    from synthtools.backends import refuse_no_engine
     from synthtools.generate import TASKS_PER_DOMAIN
     from synthtools.load import is_toolkit
 
@@ -71,13 +71,14 @@ def generate(
         make_folder(out)
         pack = _written(out, made, seed)
     else:
+        refuse_no_engine(sources.values(), backend)
         make_folder(out)
         pack = make_pack(out, list(sources), tasks_per_domain, seed, workers, backend)
     if as_json:
         print_json({"out": str(out), "domains": len(pack.domains), "tasks": len(pack.tasks), "tasks_dropped": dropped(pack)})
     else:
         print_made(pack, tasks_per_domain or TASKS_PER_DOMAIN)
-        print_line(f"\nWrote {out}.  Next: {program()} rollout {out} --out runs/first")
+        print_line(f"\nWrote {out}.  Next: {program()} rollout {out}{' --trust' if trust else ''} --out runs/first")
     refuse_empty(pack)
 
 
@@ -85,15 +86,15 @@ def toolkit_tasks(names: list[str], tasks: Path | None, *, trust: bool, backend:
     """The proven tasks written for a toolkit; a line on stderr for each that a gate turns away."""
     from synthtools.generate import GeneratedPack
     from synthtools.load import load_domain
-    from synthtools.toolkit.collect import proven_tasks, tasks_beside
+    from synthtools.toolkit.collect import proven_tasks, written_beside
 
     if len(names) != 1:
         raise BadInput(f"{names[0]}: give one toolkit, and nothing else with it")
     domain = load_domain(names[0], trust=trust)
-    proven = proven_tasks(tasks, domain, backend) if tasks is not None else tasks_beside(names[0], domain, backend)
+    proven = proven_tasks(tasks, domain, backend) if tasks is not None else written_beside(names[0], domain, backend)
     dropped: dict[str, dict[str, int]] = {}
     for name, gate in proven.dropped.items():
-        typer.echo(f"{domain.name}/{name}: turned away by {gate}", err=True)
+        typer.echo(f"{domain.name}/{name}: turned away by {gate}: {proven.why.get(name) or gate_words(gate)}", err=True)
         kinds = dropped.setdefault(gate, {})
         kinds[proven.kinds[name]] = kinds.get(proven.kinds[name], 0) + 1
     if not proven.tasks:
@@ -128,15 +129,15 @@ def make_pack(  # noqa: PLR0913 - what `generate` and `run` both take
     from synthtools.generate import TASKS_PER_DOMAIN, generate_pack
 
     each = tasks_per_domain or TASKS_PER_DOMAIN
-    with progress("tasks") as update:
-        told = 0
+    with progress("domains") as update:  # and not tasks: how many a domain gives is known when it has given them
+        done = 0
 
-        def tell(domain: str, made: int) -> None:
-            nonlocal told
-            told += each
-            update(told, each * len(sources))
+        def tell(_domain: str, _tasks: int) -> None:
+            nonlocal done
+            done += 1
+            update(done, len(sources))
 
-        update(0, each * len(sources))
+        update(0, len(sources))
         made = generate_pack(sources, each, seed=seed, workers=worker_count(workers), backend=backend, progress=tell)
     return _written(out, made, seed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.cli.output import print_line, print_table
+from agents.cli.output import counted, print_line, print_table
 
 Grade = Mapping[str, Any]
 
@@ -15,7 +15,9 @@ def print_grade(data: Mapping[str, Any]) -> None:
     agents: Mapping[str, Grade] = data["agents"]
     suite = data["suite"]
     version = f" {suite['version']}" if suite["version"] else ""
-    print_line(f"{suite['name']}{version}: {suite['tasks']:,} tasks, {data['trials']} trials each; tasks' digest {suite['digest'][:12]}")
+    print_line(
+        f"{suite['name']}{version}: {counted(suite['tasks'], 'task')}, {counted(data['trials'], 'trial')} each; tasks' digest {suite['digest'][:12]}"
+    )
     _rows(agents, "Success", "", _success_rows(agents, data["trials"]))
     _rows(agents, "How they went about it", "", _manner_rows(agents))
     for key in ("field", "kind", "difficulty"):

@@ -14,13 +14,14 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from agents.agent import SCRIPTED, Agent, Maker, scripted
+from agents.agent import SCRIPTED, Agent, Maker, described, scripted
 from agents.budget import Budget, Spender
 from agents.cli.output import BadInput, refuse_without
 from agents.cli.settings import Asked, ChatFile, CommandFile, LocalFile, UserSettings, read_settings, settings_file
 from agents.cli.train import refuse_without_packages
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
+from synthtools.nearest import likely
 from synthtools.task import Task
 
 CMD = "cmd:"
@@ -98,7 +99,7 @@ def make_maker(spec: str, bounds: Bounds = UNBOUND) -> Maker:
         return _own(spec, bounds)
     commands = f"{CMD}COMMAND, {MCP}COMMAND"
     kinds = f"{', '.join(SCRIPTED)}, {commands}, a model's settings (.yaml) or folder, or module:maker (a class or function)"
-    raise BadInput(f"--agent {spec}: no such agent; give {kinds}")
+    raise BadInput(f"--agent {spec}: no such agent; {f'{close} else ' if (close := likely(spec, SCRIPTED)) else ''}give {kinds}")
 
 
 def model_users(path: Path | None) -> ModelUsers | None:
@@ -156,14 +157,19 @@ def _own(spec: str, bounds: Bounds) -> Maker:
     if not {here, ""} & set(sys.path):  # an installed command does not look where it is called from; workers take the path over
         sys.path.append(here)
     try:
-        maker = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise BadInput(f"--agent {spec}: {error}") from None
+        maker = getattr(importlib.import_module(module), name, None)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a module of one's own raises when it is imported
+        missing = isinstance(error, ModuleNotFoundError) and error.name is not None and f"{module}.".startswith(f"{error.name}.")
+        told = str(error) if missing else f"the module {module} cannot be imported: {described(error)}"
+        raise BadInput(f"--agent {spec}: {told}") from None
+    if maker is None:
+        raise BadInput(f"--agent {spec}: the module {module} has no attribute {name!r}")
     if not callable(maker):
         raise BadInput(f"--agent {spec}: is not a function or class that makes an agent")
-    made: Maker = partial(_instance, maker) if isinstance(maker, type) and _takes(maker) else maker
-    if made is maker and not _takes(maker, {}):
+    bare = isinstance(maker, type) and _takes(maker)
+    if not bare and not _takes(maker, {}):
         raise BadInput(f"--agent {spec}: cannot be called with the tasks; give a class that needs nothing, or `def {name}(tasks)`")
+    made: Maker = partial(_made, maker, spec, bare)
     return made if bounds == UNBOUND else partial(_bound, made, bounds, spec)
 
 
@@ -176,9 +182,12 @@ def _takes(maker: Callable[..., object], *given: object) -> bool:
     return True
 
 
-def _instance(kind: Callable[[], Agent], tasks: Mapping[str, Task]) -> Agent:
-    """An agent of a class that is given nothing."""
-    return kind()
+def _made(maker: Callable[..., Agent], spec: str, bare: bool, tasks: Mapping[str, Task]) -> Agent:
+    """An agent of one's own; `bare`: of a class that is given nothing. BadInput for whatever its making raises."""
+    try:
+        return maker() if bare else maker(tasks)
+    except Exception as error:  # noqa: BLE001  a person's own code
+        raise BadInput(f"--agent {spec}: cannot be made: {described(error)}") from error
 
 
 def _bound(maker: Maker, bounds: Bounds, spec: str, tasks: Mapping[str, Task]) -> Agent:

@@ -31,6 +31,10 @@ EVERY = 10.0
 """Seconds between two lines of progress where stderr is no terminal."""
 
 
+_HEAD = 16_384
+"""Bytes by which a file of ours is known."""
+
+
 class BadInput(ValueError):
     """What was asked cannot be done with what was given; the message names the mend."""
 
@@ -50,10 +54,25 @@ def make_folder(out: Path) -> None:
     """Make the folder that `--out` names; BadInput where nothing can be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out) as file:
-            file.write(b"\0")
+        _try(out)
     except OSError as error:
         raise BadInput(f"--out {out}: cannot be written ({error.strerror}); give a folder in a place that is yours and has room") from None
+
+
+def refuse_unwritable(out: Path, is_ours: Callable[[bytes], bool]) -> None:
+    """BadInput where the file that `--out` names cannot be written, or is there already and does not begin as what we write."""
+    try:
+        _try(out.absolute().parent)
+        begins = out.read_bytes()[:_HEAD] if out.is_file() else b""
+    except OSError as error:
+        raise BadInput(f"--out {out}: cannot be written ({error.strerror}); give a file in a place that is yours and has room") from None
+    if (out.exists() and not out.is_file()) or (begins and not is_ours(begins)):
+        raise BadInput(f"--out {out}: is there already, and is none that this command wrote; remove it, or give another --out")
+
+
+def _try(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")
 
 
 def program() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agents.cli.output import BadInput, Json, Trust, counted, print_json, print_line, progress
+from agents.cli.output import BadInput, Json, Trust, counted, print_json, print_line, progress, refuse_unwritable
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `synthtools bench --out`, `rollout --out` or `run --out` wrote.")]
 Against = Annotated[Path | None, typer.Option("--against", help="Another run of the same tasks, to hold it against.")]
@@ -23,7 +23,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a run's figures and episodes as one HTML file, to be opened in a browser; it needs no server and no network."""
-    from agents.report.report import make_report
+    from agents.report.report import is_report, make_report
     from agents.report.sources import How
     from synthtools.replacing import replacing
 
@@ -31,6 +31,7 @@ def report(
         raise BadInput(f"--out {out}: there is no folder {out.parent}; make it, or give another place")
     if against is not None and against.resolve() == run.resolve():
         raise BadInput(f"--against {against}: is this very run; give another of the same tasks, or leave it out")
+    refuse_unwritable(out, is_report)
     with progress("episodes") as update:
         made = make_report([run] if against is None else [run, against], trajectories, How(trust, update))
     with replacing(out.absolute()) as file:

@@ -63,11 +63,14 @@ def rollout(
     from agents.cli.maker import is_local, make_maker, model_users
     from agents.lock import lock
     from agents.rollout import Plan
+    from synthtools.backends import refuse_no_engine
+    from synthtools.pack import load_pack
 
     makers, users = tuple(make_maker(spec) for spec in agent or SCRIPTED), model_users(user)
     if not workers and any(is_local(spec) for spec in agent or ()):
         workers = 1
     source = find_pack(pack)
+    refuse_no_engine(load_pack(source, tasks=False, trust=trust).domains.values(), backend)
     make_folder(out)
     with lock(out) as held:
         plan = Plan(adopt_pack(source, out, trust=trust), makers, trials, seed, backend=backend, users=users)
@@ -110,6 +113,8 @@ def complain(summary: Summary, out: Path) -> None:
 def find_pack(pack: Path) -> Path:
     """The folder with the manifest; BadInput where there is none."""
     source = pack if (pack / MANIFEST).is_file() else pack / "pack"
+    if pack.is_file():
+        raise BadInput(f"{pack}: is a file, and a pack is a folder; give the one that `synthtools generate --out` wrote")
     if not (source / MANIFEST).is_file():
         raise BadInput(f"{pack}: no pack here; write one with `synthtools generate --out {pack}`")
     return source

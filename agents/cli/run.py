@@ -41,12 +41,14 @@ def run(
     Killed at any moment, the same command goes on where it was.
     """
     from agents.run import claim
+    from synthtools.backends import refuse_no_engine
     from synthtools.generate import TASKS_PER_DOMAIN
 
     begun = time.monotonic()
     each = tasks_per_domain or TASKS_PER_DOMAIN
     sources = sources_of(names)
     digests = {name: domain.digest for name, domain in sources.items()}
+    refuse_no_engine(sources.values(), backend)
     make_folder(out)
     refuse_changed(out, digests)
     with claim(out, {"seed": seed, "tasks_per_domain": each, "names": names or [], "sources": digests}) as held:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,9 +16,8 @@ from agents.model_user import PROMPT as USER_PROMPT
 from agents.model_user import ModelUsers
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from synthtools.document import DocumentError, read_text
+from synthtools.nearest import first_fault
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Price = Annotated[float, Field(ge=0)]
@@ -122,9 +121,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
+        data = yaml.safe_load(read_text(path))
+    except DocumentError as error:
+        raise BadInput(f"{path}:{error.line}: {error}") from None
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: is not YAML: {error}") from None
     if not isinstance(data, dict):
@@ -137,11 +136,5 @@ def settings_file(path: Path, kind: type[Settings]) -> Settings:
     try:
         return kind.model_validate(read_settings(path))
     except ValidationError as error:
-        raise BadInput(f"{path}: {_first(error.errors()[0], kind)}") from None
-
-
-def _first(error: ErrorDetails, kind: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{place}: no such key; there are {', '.join(kind.model_fields)}"
-    return f"{place}: {error['msg']}"
+        other = ("local", "command") if kind is ChatFile else ()  # which would make it a file of another kind
+        raise BadInput(f"{path}: {first_fault(error, [*kind.model_fields, *other])}") from None

@@ -13,6 +13,9 @@ from agents.report.page import page
 from agents.report.sample import choose
 from agents.report.sources import How, Told, grade_all, place_of, tell_all
 
+_MARK = " - report"
+"""How the title of a report ends, and by which it is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -45,7 +48,12 @@ def make_report(folders: Sequence[Path], limit: int | None = None, how: How | No
     data, stories = _data(runs, names, shown, told)
     title = " against ".join(folder.resolve().name for folder in folders)
     whole = {**figures, **data, "title": title, "left_out": chosen.words}
-    return Report(page(f"{title} - report", whole, stories), figures, sum(len(run.episodes) for run in runs), len(stories), chosen.words)
+    return Report(page(f"{title}{_MARK}", whole, stories), figures, sum(len(run.episodes) for run in runs), len(stories), chosen.words)
+
+
+def is_report(begins: bytes) -> bool:
+    """Whether a file that begins so is a report."""
+    return begins.startswith(b"<!doctype html>") and f"{_MARK}</title>".encode() in begins
 
 
 def _data(

@@ -32,6 +32,8 @@ def claim(out: Path, settings: Mapping[str, Any]) -> None:
         theirs = _read(file)
         if theirs is None:
             raise RecipeError(f"{file}: is not what a training writes; give a new folder as --out")
+        if theirs.keys() != mine.keys():
+            raise RecipeError(f"{out}: was written by another command, or another version of this one; give a new folder as --out")
         if theirs != mine:
             name = next(name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name))
             raise RecipeError(f"{out}: holds a training with another {name}; give a new folder as --out")

@@ -17,13 +17,19 @@ TASKS = "tasks.yaml"
 
 def tasks_beside(toolkit: str | Path, domain: Domain, backend: BackendName | None = None) -> Proven:
     """The tasks in `tasks.yaml` beside a toolkit's file. Raises ToolkitError where there are none, or none is proven."""
+    proven = written_beside(toolkit, domain, backend)
+    if not proven.tasks:
+        why = "; ".join(f"{name} ({gate}) {proven.why.get(name, '')}".rstrip() for name, gate in proven.dropped.items())
+        raise ToolkitError(f"{tasks_file(toolkit)}: no task passes its gates: {why}")
+    return proven
+
+
+def written_beside(toolkit: str | Path, domain: Domain, backend: BackendName | None = None) -> Proven:
+    """What becomes of the tasks in `tasks.yaml` beside a toolkit's file. Raises ToolkitError where there is no such file."""
     path = tasks_file(toolkit)
     if not path.is_file():
         raise ToolkitError(f"{path}: there is no such file; write tasks for {domain.name} in it, or generate a pack with `--tasks`")
-    proven = proven_tasks(path, domain, backend)
-    if not proven.tasks:
-        raise ToolkitError(f"{path}: no task passes its gates: {', '.join(f'{name} ({gate})' for name, gate in proven.dropped.items())}")
-    return proven
+    return proven_tasks(path, domain, backend)
 
 
 def tasks_file(toolkit: str | Path) -> Path:
@@ -33,10 +39,10 @@ def tasks_file(toolkit: str | Path) -> Path:
 
 def proven_tasks(path: Path, domain: Domain, backend: BackendName | None = None) -> Proven:
     """The tasks of a file, from the cache folder where they were proven before. Raises BlueprintError."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    checks = [file.read_text(encoding="utf-8") for file in sorted(path.parent.glob("*checks.py"))]
+    files = [*([path] if path.is_file() else []), *sorted(path.parent.glob("*checks.py"))]
     trusted = domain.toolkit is not None and domain.toolkit.trusted
-    key = "\n".join([code_version(), domain.digest, domain.split, str(trusted), str(backend), path.name, text, *checks])
+    texts = [str(file.read_bytes()) for file in files]
+    key = "\n".join([code_version(), domain.digest, domain.split, str(trusted), str(backend), path.name, *texts])
 
     def prove() -> bytes:
         opened = open_backend(domain, backend)

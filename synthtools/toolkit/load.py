@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from synthtools.backends import refuse_no_engine
 from synthtools.catalog import splits
 from synthtools.domain import Domain, ToolkitCode
 from synthtools.toolkit.check import NAMES
@@ -66,6 +67,7 @@ def _described(_entry: str, hashed: _Hashed) -> Domain:
     else:
         from synthtools.sandbox import describe_contained
 
+        refuse_no_engine([blank_domain(code)])
         description = describe_contained(blank_domain(code))
     domain = toolkit_domain(description, code, "train")
     return replace(domain, split=splits().get(domain.field, "train"))

@@ -15,14 +15,16 @@ import orjson
 from synthtools.alter import literals
 from synthtools.backend import Backend, Snapshot
 from synthtools.blueprint import BlueprintError, Place, Source
+from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Answer, Goal
+from synthtools.grounding import grounding
 from synthtools.playback import Episode
 from synthtools.proof import Prover
 from synthtools.task import STATED, Derived, Ref, SolutionStep, Task, value_of
 from synthtools.tool import Tool
 from synthtools.toolkit.check import find_check
-from synthtools.toolkit.fault import ToolkitError
+from synthtools.toolkit.fault import ToolkitError, one_line
 from synthtools.toolkit.written import AnswerSpec, Call, TaskSpec, read_tasks
 
 
@@ -35,30 +37,35 @@ class Proven:
     """Id → the gate that turned the task away."""
     kinds: Mapping[str, str]
     """Id → kind, of all."""
+    why: Mapping[str, str]
+    """Id → what the gate has against this very task, where more is known than which gate it was."""
 
 
 def prove_tasks(path: str | Path, domain: Domain, backend: Backend) -> Proven:
     """Read a file of tasks and prove each on a backend of its own. Raises BlueprintError with file and line for what cannot be read."""
     path = Path(path)
     try:
-        source = Source(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BlueprintError(str(path), 1, "", f"cannot be read: {error}") from None
+        source = Source(read_text(path), str(path))
+    except DocumentError as error:
+        raise BlueprintError(str(path), error.line, "", str(error)) from None
     specs = read_tasks(source)
     prover = Prover(domain, backend)
     kinds = {spec.id: _kind(spec, specs, domain) for spec in specs}
     made: dict[str, Task] = {}
     dropped: dict[str, str] = {}
+    why: dict[str, str] = {}
     for number, spec in enumerate(specs):
         writer = _Writer(domain, spec, source, ("tasks", number))
-        gate = _prove(prover, writer, kinds[spec.id], made)
+        gate, told = _prove(prover, writer, kinds[spec.id], made)
         if gate:
             dropped[spec.id] = gate
+        if told:
+            why[spec.id] = told
     for spec in specs:
         if spec.id in made and spec.twin and spec.twin not in made:
-            dropped[spec.id] = "twins"
+            dropped[spec.id], why[spec.id] = "twins", f"its twin {spec.twin} was turned away"
     tasks = tuple(_named(made[spec.id], spec, domain) for spec in specs if spec.id not in dropped)
-    return Proven(tasks, dropped, kinds)
+    return Proven(tasks, dropped, kinds, why)
 
 
 def _named(task: Task, spec: TaskSpec, domain: Domain) -> Task:
@@ -80,17 +87,17 @@ def _kind(spec: TaskSpec, specs: Sequence[TaskSpec], domain: Domain) -> str:
     return "several" if writes > 1 else "single" if len(spec.solution) == 1 else "chain"
 
 
-def _prove(prover: Prover, writer: _Writer, kind: str, made: dict[str, Task]) -> str:
-    """The gate that turns a task away, or nothing: then it is among those made."""
+def _prove(prover: Prover, writer: _Writer, kind: str, made: dict[str, Task]) -> tuple[str, str]:
+    """The gate that turns a task away and what it has against it, or nothing: then it is among those made."""
     task = writer.task(kind)
     episode = prover.play(task, task.solution)
     if episode.failed or episode.ending is None:
-        return "solution_runs"
+        return "solution_runs", writer.broken(episode)
     task = replace(task, goal=writer.goal(episode))
     gate = prover.prove(task)
     if not gate:
         made[writer.spec.id] = task
-    return gate
+    return gate, writer.unsaid(task, episode) if gate == "grounded" else ""
 
 
 class _Writer:
@@ -101,6 +108,30 @@ class _Writer:
 
     def error(self, what: str, *at: str | int) -> BlueprintError:
         return self.source.error((*self.place, *at), what)
+
+    def broken(self, episode: Episode) -> str:
+        """Which call of the solution came back with which error, or that its end is none."""
+        for number, (call, result) in enumerate(zip(episode.calls, episode.results, strict=True)):
+            if result.mistaken:
+                told = orjson.loads(result.content) or {"error": result.error}
+                return f"{self._call(number, call.name)} came back with {one_line(': '.join(map(str, told.values())))}"
+        return f"its end is none that `finish` takes: outcome {self.spec.outcome}, about {self.spec.about!r}"
+
+    def unsaid(self, task: Task, episode: Episode) -> str:
+        """Which value of the solution the request does not say."""
+        values = [
+            (number, step.name, name, literal)
+            for number, step in enumerate(task.solution[:-1])
+            for name, argument in step.arguments.items()
+            for literal in literals(argument)
+        ]
+        said = grounding(task, episode.results, self.domain.tools)
+        number, tool, name, literal = next(value for value, is_said in zip(values, said, strict=True) if not is_said)
+        mend = "say it there, give its words under `said:`, or take it from a result"
+        return f"the request does not say {orjson.dumps(literal).decode()}, which {self._call(number, tool)} has as {name}; {mend}"
+
+    def _call(self, number: int, tool: str) -> str:
+        return f"call {number} of its solution ({tool}, line {self.error('', 'solution', number).line})"
 
     def task(self, kind: str) -> Task:
         """The task, its goal still unknown. Raises BlueprintError."""
