@@ -27,7 +27,8 @@ import orjson
 from agents.agent import Opening, Turn
 from agents.conversation import AsArguments, Conversation, as_object, as_text
 from agents.needs import needs_of_task, needs_to_text
-from agents.run import Row, RunError, Stored
+from agents.run import Row, RunError
+from agents.stored import Stored
 from agents.trajectory import Trajectory, turn_fault
 from agents.validate import row_of
 from envs.offer import Offers, opening_words

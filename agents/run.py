@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -185,56 +183,6 @@ class Run:
         self.close()
 
 
-class Stored:
-    """A run folder opened for reading; a writer may be at work in it."""
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / "run.db"
-        if not path.is_file():
-            raise RunError(f"{folder}: no run here (there is no run.db); give the --out of `synthtools bench`, `rollout` or `run`")
-        self.folder = folder
-        try:
-            self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-            self._db.set_busy_timeout(5_000)
-            self.settings: dict[str, Any] = {
-                name: orjson.loads(value) for name, value in self._db.execute("SELECT name, value FROM setting ORDER BY name")
-            }
-            self.agents: dict[str, str] = dict(self._db.execute("SELECT identity, name FROM agent ORDER BY identity"))
-        except apsw.Error as error:
-            raise RunError(f"{path}: is not a run's database: {error}") from None
-
-    def rows(self, where: str = "TRUE") -> Iterator[Row]:
-        """The trajectories ordered by key, narrowed by SQL over the table's columns."""
-        query = f"SELECT * FROM trajectory WHERE {where} ORDER BY pack, task, agent, trial"
-        for values in self._db.execute(query):
-            yield _row(values)
-
-    def failures(self) -> list[Failure]:
-        """The episodes that were lost and not yet made up for."""
-        return [Failure(*values) for values in self._db.execute("SELECT * FROM failure ORDER BY pack, task, agent, trial")]
-
-    def lost_most_by(self) -> tuple[str, int]:
-        """The most frequent error of the episodes that were lost, without its place where that is in our code, and how often it was."""
-        reasons = Counter(re.sub(r" \((agents|envs|synthtools)/\S+:\d+\)$", "", failure.error) for failure in self.failures())
-        return reasons.most_common(1)[0]
-
-    def table(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of one query, for summaries."""
-        return list(self._db.execute(sql))
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-    def __enter__(self) -> Stored:
-        """The stored run itself."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close."""
-        self.close()
-
-
 def claim(folder: Path, settings: Mapping[str, Any]) -> IO[bytes]:
     """Begin a folder with these settings (kept as `run.json`), or go on in one that was begun with equal ones.
 
@@ -287,12 +235,6 @@ def _values(row: Row) -> tuple[Any, ...]:
         *(row.pack, row.task, row.agent, row.trial, row.domain, row.split, row.kind, int(row.success), int(row.valid), row.reason),
         *(row.verdict, row.reward, row.calls, row.errors, row.tokens, row.record, row.seconds),
     )
-
-
-def _row(values: Sequence[Any]) -> Row:
-    cells = [*values]
-    cells[7:9] = [bool(cell) if cell in (0, 1) else cell for cell in values[7:9]]
-    return Row(*cells)
 
 
 def _failure_values(item: Failure) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.agent import SCRIPTED
-from agents.run import Stored
+from agents.stored import Stored
 
 Counts = tuple[int, int]
 """(successes, episodes)."""

@@ -8,7 +8,8 @@ from typing import Literal
 
 from agents.episode import seed_of
 from agents.model_user import RecordedUser
-from agents.run import Row, Stored
+from agents.run import Row
+from agents.stored import Stored
 from agents.trajectory import Trajectory, dump_trajectory, turn_fault
 from envs import ToolEnv
 from envs.speech import reply_of

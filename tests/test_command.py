@@ -21,7 +21,7 @@ from agents.episode import play
 from agents.lines import Lines
 from agents.player import GIVE_UP
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.stored import Stored
 from agents.trajectory import Trajectory
 from envs import ToolEnv
 from packs import small_pack
@@ -81,7 +81,9 @@ def gone(process: int) -> bool:
 
 def test_it_is_told_everything_but_which_task_it_is(tmp_path: Path) -> None:
     """The first line holds briefing, request, tools and seed; the next ones the results; nothing names the task or its kind."""
-    code = HEAD + f"""
+    code = (
+        HEAD
+        + f"""
 told = open({str(tmp_path / "told")!r}, "w")
 first = None
 for line in sys.stdin:
@@ -93,6 +95,7 @@ for line in sys.stdin:
     else:
         say(**done)
 """
+    )
     trajectory = episode(agent(tmp_path / "a.py", code))
     begin, observe = (json.loads(line) for line in (tmp_path / "told").read_text(encoding="utf-8").splitlines())
     assert set(begin) == {"type", "briefing", "request", "tools", "seed"}
@@ -128,7 +131,9 @@ def test_text_alone_ends_the_episode_with_that_answer(tmp_path: Path) -> None:
 )
 def test_a_line_that_is_no_answer_is_the_agents_mistake(answer: str, problem: str, tmp_path: Path) -> None:
     """It counts as a call of no tool, the agent is told what was wrong, and the episode goes on to its end."""
-    code = HEAD + f"""
+    code = (
+        HEAD
+        + f"""
 for line in sys.stdin:
     message = json.loads(line)
     if message["type"] == "begin":
@@ -137,6 +142,7 @@ for line in sys.stdin:
     else:
         say(text=message["problem"])
 """
+    )
     trajectory = episode(agent(tmp_path / "a.py", code))
     assert [step.result.error for step in trajectory.steps] == ["unknown_tool", None]
     assert problem in trajectory.steps[1].text
@@ -197,7 +203,9 @@ def test_long_lines_go_both_ways(tmp_path: Path) -> None:
 
 def test_the_process_ends_with_its_group_and_no_other(tmp_path: Path) -> None:
     """One that will not hear is ended, with what it has begun; a neighbour goes on."""
-    code = HEAD + """
+    code = (
+        HEAD
+        + """
 import signal, subprocess
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -205,6 +213,7 @@ for line in sys.stdin: say(calls=done["calls"], text=f"{os.getpid()} {child.pid}
 import time
 time.sleep(60)
 """
+    )
     made, other = agent(tmp_path / "a.py", code), agent(tmp_path / "b.py", QUIET.replace("**done", "calls=done['calls'], text=str(os.getpid())"))
     one, child = map(int, episode(made).steps[0].text.split())
     two = int(episode(other).steps[0].text)
@@ -265,11 +274,14 @@ def test_what_a_dead_process_loses_is_lost_and_not_scored(tmp_path: Path) -> Non
 
 def test_a_rollout_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     """Its agents' input closes with it, and they read that as their end."""
-    code = HEAD + f"""
+    code = (
+        HEAD
+        + f"""
 open({str(tmp_path)!r} + "/" + str(os.getpid()) + ".pid", "w").close()
 import time
 for line in sys.stdin: time.sleep(0.2); say(**done)
 """
+    )
     (tmp_path / "a.py").write_text(code, encoding="utf-8")
     script = f"""
 from pathlib import Path

@@ -15,7 +15,8 @@ from agents.agent import SCRIPTED, Opening, finish_call, scripted
 from agents.cli.generate import make_pack
 from agents.dataset import Given, conversation, export
 from agents.rollout import Plan, rollout
-from agents.run import RunError, Stored
+from agents.run import RunError
+from agents.stored import Stored
 from agents.trajectory import Step, Trajectory
 from envs import ToolEnv
 from packs import small_pack

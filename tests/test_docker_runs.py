@@ -18,7 +18,8 @@ import pytest
 from agents.agent import scripted
 from agents.cli import invoke
 from agents.rollout import Plan, rollout
-from agents.run import RunError, Stored
+from agents.run import RunError
+from agents.stored import Stored
 from engine import engine
 from packs import DOMAINS, SEED, TASKS_PER_DOMAIN, small_pack
 from synthtools.pack import load_pack

@@ -31,7 +31,7 @@ from agents.lesson import (
     prompted,
 )
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.stored import Stored
 from agents.students.samples import Example, make_samples, read_examples, without_lookups
 from envs.offer import Offers
 from packs import small_pack

@@ -11,7 +11,7 @@ import pytest
 from agents.agent import Opening
 from agents.episode import begin, episode, play, play_together
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.stored import Stored
 from agents.students.local import LocalAgent, LocalSettings, local
 from agents.students.model import load_model
 from agents.trajectory import Trajectory

@@ -24,7 +24,7 @@ from agents.cli.output import BadInput
 from agents.model_user import PROMPT, ModelUser, ModelUsers, UnfaithfulUser, audit, portrait
 from agents.report.report import make_report
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.stored import Stored
 from agents.validate import validate_run
 from endpoint import Reply, completion, serving
 from envs import ToolEnv, worlds_of

@@ -15,7 +15,7 @@ from agents.bench.evidence import Examiner
 from agents.report import page as pages
 from agents.report.report import make_report
 from agents.report.story import tell
-from agents.run import Stored
+from agents.stored import Stored
 from agents.trajectory import Step
 from browser import launched, watched
 from envs import ToolEnv

@@ -20,7 +20,8 @@ from agents.agent import SCRIPTED, finish_call, scripted
 from agents.dataset import export
 from agents.player import GIVE_UP
 from agents.rollout import Plan, Summary, rollout
-from agents.run import RunError, Stored
+from agents.run import RunError
+from agents.stored import Stored
 from packs import Caller, costly, frail, small_pack
 from synthtools.pack import load_pack
 from synthtools.tool import ToolCall

@@ -13,7 +13,8 @@ import pytest
 
 from agents.budget import Spent
 from agents.lock import Locked
-from agents.run import Failure, Row, Run, RunError, Stored, claim
+from agents.run import Failure, Row, Run, RunError, claim
+from agents.stored import Stored
 
 SETTINGS = {"pack": "p", "seed": 1}
 AGENTS = {"solution": "solution"}
@@ -107,15 +108,6 @@ def test_an_episode_that_was_paid_for_is_on_disk_at_once(tmp_path: Path) -> None
         assert list(stored.rows()) == []
         run.add([row(1)], spent={"solution": Spent(1)})
         assert list(stored.rows()) == [row(0), row(1)]
-
-
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    """There is no run.db, and the message says which folder is wanted."""
-    with pytest.raises(RunError, match="no run here"):
-        Stored(tmp_path)
-    (tmp_path / "run.db").write_text("this is no database" * 100)
-    with pytest.raises(RunError, match="is not a run's database"):
-        Stored(tmp_path)
 
 
 def test_kill_9_loses_only_the_group_that_waits(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from agents.agent import Opening, Turn, finish_call, scripted
 from agents.episode import play, seed_of
 from agents.rollout import Plan, rollout
-from agents.run import Stored
+from agents.stored import Stored
 from agents.trajectory import Step, Trajectory, dump_trajectory
 from agents.validate import Verdict, validate, validate_run
 from envs import ToolEnv

@@ -16,7 +16,8 @@ from agents.bench.invented import collateral, invented_arguments, invented_tools
 from agents.bench.label import Label, read_label
 from agents.bench.metrics import Counted, as_data, by, chances, share
 from agents.budget import NOTHING, Spent, of_users
-from agents.run import Row, Stored
+from agents.run import Row
+from agents.stored import Stored
 from agents.summary import names_of
 from agents.validate import open_env
 from synthtools.pack import Pack, load_pack

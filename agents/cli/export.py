@@ -38,7 +38,7 @@ def export(
 
 def trajectories(run: Path, where: str = "TRUE") -> int:
     """How many trajectories a run holds, narrowed by SQL; Failed where there are none at all."""
-    from agents.run import Stored
+    from agents.stored import Stored
 
     with Stored(run) as stored:
         ((count, narrowed),) = stored.table(f"SELECT COUNT(*), COUNT(*) FILTER (WHERE {where}) FROM trajectory")
@@ -50,7 +50,7 @@ def trajectories(run: Path, where: str = "TRUE") -> int:
 def write_export(run: Path, pack: Pack, folder: Path, *, everything: bool = False) -> Exported:
     """Export a run of this pack."""
     from agents.dataset import export as write
-    from agents.run import Stored
+    from agents.stored import Stored
 
     with Stored(run) as stored:
         return write(stored, pack, folder, everything=everything)

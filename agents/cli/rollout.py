@@ -85,7 +85,7 @@ def rollout(
 def roll(plan: Plan, out: Path, workers: int, held: IO[bytes]) -> tuple[Summary, Results]:
     """Roll out with a bar on stderr in a folder whose lock is held, and count."""
     from agents.rollout import rollout as roll_out
-    from agents.run import Stored
+    from agents.stored import Stored
     from agents.summary import results
 
     with progress("rollouts") as update:
@@ -97,7 +97,7 @@ def roll(plan: Plan, out: Path, workers: int, held: IO[bytes]) -> tuple[Summary,
 def complain(summary: Summary, out: Path) -> None:
     """Fail when episodes were lost or not begun, and say what was most often the reason."""
     from agents.player import GIVE_UP
-    from agents.run import Stored
+    from agents.stored import Stored
 
     if summary.failures:
         with Stored(out) as run:

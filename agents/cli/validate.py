@@ -10,7 +10,7 @@ from agents.cli.output import Backend, Failed, Json, Trust, print_json, print_li
 
 def validate(run: RunFolder, backend: Backend = None, trust: Trust = False, as_json: Json = False) -> None:
     """Replay every stored trajectory: each result, the net change and the reward must come out equal."""
-    from agents.run import Stored
+    from agents.stored import Stored
     from agents.validate import validate_run
 
     reasons: Counter[str] = Counter()

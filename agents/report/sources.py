@@ -10,7 +10,8 @@ from agents.bench.evidence import Examiner
 from agents.bench.grade import Episode, Graded, graded
 from agents.report.steps import changes_by_call
 from agents.report.story import Data, tell, tell_domain, tell_task
-from agents.run import RunError, Stored
+from agents.run import RunError
+from agents.stored import Stored
 from agents.summary import names_of
 from agents.trajectory import Trajectory
 from agents.validate import open_env

@@ -18,7 +18,8 @@ from agents.report.sample import spread
 from agents.report.sources import How, Telling, grade_all
 from agents.review.agreement import statistics
 from agents.review.store import NAME, Decision, Reviews, numbered
-from agents.run import RunError, Stored
+from agents.run import RunError
+from agents.stored import Stored
 
 SAMPLE = 50
 """Episodes, where nobody says how many."""

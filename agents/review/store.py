@@ -74,8 +74,8 @@ class Reviews:
         """Raises RunError where the file is none of ours."""
         self.path = folder / NAME
         self._lock = threading.Lock()
-        self._db = apsw.Connection(str(self.path))
         try:
+            self._db = apsw.Connection(str(self.path))
             self._db.set_busy_timeout(10_000)
             self._db.create_scalar_function("known_as", known_as, 1, deterministic=True)  # type: ignore[arg-type]  # given names alone
             for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
@@ -83,8 +83,9 @@ class Reviews:
             self._db.transaction_mode = "IMMEDIATE"
             with self._db:
                 self._db.execute(_TABLES)
+        except (apsw.ReadOnlyError, apsw.CantOpenError) as error:
+            raise RunError(f"{folder}: nothing can be written here, where reviews are kept ({error}); copy the folder to a place of yours") from None
         except (apsw.NotADBError, apsw.SQLError) as error:
-            self._db.close()
             raise RunError(f"{self.path}: is no file of reviews ({error}); move it away") from None
 
     def settings(self) -> dict[str, Any]:

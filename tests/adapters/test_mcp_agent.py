@@ -15,7 +15,7 @@ from adapters.script import Heard, scripts
 from agents.cli import invoke
 from agents.episode import play
 from agents.mcp_agent import McpAgent, mcp_agent
-from agents.run import Stored
+from agents.stored import Stored
 from agents.trajectory import Trajectory
 from envs import ToolEnv
 from envs.adapters.mcp import ERROR, OVER
