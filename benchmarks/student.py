@@ -124,8 +124,13 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
         **({"before": table["before"]} if against else {}),
         "after": after,
         **({"gained": next(iter(table["gained"].values()))} if against else {}),
-        "machine": {**machine(), **{package: version(package) for package in ("torch", "transformers", "trl")}},
+        "machine": place(),
     }
+
+
+def place() -> dict[str, Any]:
+    """The machine, and the versions of what reckons on it."""
+    return {**machine(), **{package: version(package) for package in ("torch", "transformers", "trl")}}
 
 
 def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
@@ -154,7 +159,7 @@ def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
         "episodes_a_minute_alone": alone,
         "ratio": batched / alone,
         "rounds": ROUNDS,
-        "machine": machine(),
+        "machine": place(),
     }
 
 
@@ -199,7 +204,7 @@ def main() -> None:
 def summary(found: dict[str, Any]) -> str:
     """One line for people."""
     if "after" not in found:
-        return f"{found['episodes_a_minute_batched']:.1f} episodes a minute batched, {found['episodes_a_minute_alone']:.1f} alone"
+        return f"{found['episodes_a_minute_batched']:.2f} episodes a minute batched, {found['episodes_a_minute_alone']:.2f} alone"
     shown = ("right_tool", "exact_call", "irrelevance", "episode_success")
     sides = [found[side] for side in ("before", "after") if side in found]
     return ", ".join(f"{key} {' -> '.join(_percent(side[key]) for side in sides)}" for key in shown)

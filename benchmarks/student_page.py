@@ -44,6 +44,11 @@ def table(runs: Runs) -> str:
         + f"; measured on {run['tasks']} tasks of {', '.join(run['fields']['held_out'])}, of the kinds {', '.join(run['kinds_of_tasks'])}"
         for name, run in trained.items()
     ]
+    if played := runs.get("rollouts"):
+        notes.append(
+            f"- rollouts of {played['student']}, {played['batch']} tasks: {played['episodes_a_minute_batched']:.2f} episodes a minute at once,"
+            f" {played['episodes_a_minute_alone']:.2f} one at a time, medians of {played['rounds']} rounds by turns"
+        )
     return "\n".join(
         [*lines, "", "Intervals are by bootstrap, which gives one of no width where none or all succeed: of few, that says little.", "", *notes, ""]
     )
