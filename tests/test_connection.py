@@ -20,7 +20,7 @@ def test_only_one_module_opens_databases() -> None:
     opening = re.compile(r"apsw\.Connection\(|\bConnection\(\":memory:")
     modules = [path for package in ("synthtools", "envs", "agents") for path in (ROOT / package).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in modules if opening.search(path.read_text(encoding="utf-8"))}
-    assert found == {"synthtools/connection.py", "synthtools/toolkit/sqlite.py", "agents/run.py", "agents/review/store.py"}
+    assert found == {"synthtools/connection.py", "synthtools/toolkit/sqlite.py", "agents/run.py", "agents/stored.py", "agents/review/store.py"}
 
 
 @pytest.mark.parametrize(

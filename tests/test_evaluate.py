@@ -197,7 +197,7 @@ def test_tasks_are_drawn_evenly_and_by_the_seed(pack: Pack) -> None:
     assert {task.domain for task in some} == set(pack.domains)
     with pytest.raises(ChoiceError, match="no such field"):
         choose_tasks(pack, Choice("train", fields=("Alchemy",)))
-    with pytest.raises(ChoiceError, match="another split"):
+    with pytest.raises(ChoiceError, match="of the test split: those that it has are of train"):
         choose_tasks(pack, Choice("test"))
 
 
@@ -272,7 +272,7 @@ def test_an_agent_that_is_lost_loses_nothing_else(agent: str, words: str, tmp_pa
         ([], "no agent to evaluate"),
         (["--agent", "nobody"], "no such agent"),
         (["--agent", "solution", "--fields", "Alchemy"], "no such field"),
-        (["--agent", "solution"], "another split"),
+        (["--agent", "solution"], "no task of the test split: those that it has are of train"),
         (["--model", "./nowhere"], "no such folder"),
     ],
 )
