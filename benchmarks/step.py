@@ -25,6 +25,7 @@ from envs.worlds import GrownShelf, Worlds
 from synthtools.backend import LocalBackend, Snapshot
 from synthtools.catalog import catalog
 from synthtools.domain import Domain
+from synthtools.faulty import sound
 from synthtools.load import load_domain
 from synthtools.tool import Tool, ToolCall
 
@@ -77,7 +78,7 @@ def transitions(domain: Domain, connection: Any) -> Iterator[tuple[Tool, list[di
 def ratios(domain: Domain, choose: Callable[[Domain, Any], Iterator[tuple[Tool, list[dict[str, Any]]]]]) -> Iterator[tuple[float, float]]:
     """(step over bare, microseconds of a step) for every tool of a workload."""
     env = ToolEnv(Worlds({domain.name: GrownShelf(domain.name)}))
-    env.reset(seed=0)
+    env.reset(options={"task": next(task for task in GrownShelf(domain.name).tasks() if not task.faults)})
     task = env.task
     backend = env.backend
     assert isinstance(backend, LocalBackend)
@@ -133,7 +134,7 @@ def vector_actions(env_id: str, num_envs: int) -> list[Any]:
         env = gymnasium.make(env_id).unwrapped
         assert isinstance(env, ToolEnv)
         env.reset(seed=seed)
-        backend = env.backend
+        backend = sound(env.backend)
         assert isinstance(backend, LocalBackend)
         tool, arguments = next(keyed_reads(env.domain, backend.world.connection))
         actions.append(ToolCall(tool.name, arguments[0]))
