@@ -61,6 +61,8 @@ _DATING = (
 )
 _COUNTING = ("fewer than {}", "{} or fewer", "{} too many", "{} more than before", "twice {}", "half of {}", "{} days or more")
 _PAYING = ("{}m", "{} million", "more than {} EUR", "{} EUR or more", "{}bn", "{} a day or less", "{} plus more")
+_MULTIPLES = {"twice {}", "half of {}", "{}m", "{} million", "{}bn"}
+"""Which say zero of zero."""
 _NEXT_TO = ("the one after {}", "next to {}", "not number {}", "the one before {}", "not the {}")
 _BY_KIND = {"number": (*_BOUNDING, *_COUNTING), "money": (*_BOUNDING, *_PAYING), "date": _DATING, "id": _NEXT_TO, "word": ()}
 
@@ -94,5 +96,6 @@ def denying(kind: str, value: Any, rng: random.Random) -> Iterator[str]:
         forms = [f"not {', '.join(listed)}", f"all but {', '.join(listed)}", f"{', '.join(listed)} and others", f"none of {' and '.join(listed)}"]
         forms += [" or ".join(listed), f"{listed[0]} to {listed[-1]}"] if len(listed) > 1 else []
     else:
-        forms = [sentence.format(_written(kind, value)) for sentence in (*_DENYING, *_BY_KIND[kind])]
+        sentences = [sentence for sentence in (*_DENYING, *_BY_KIND[kind]) if value != 0 or sentence not in _MULTIPLES]
+        forms = [sentence.format(_written(kind, value)) for sentence in sentences]
     yield from rng.sample(forms, len(forms))

@@ -109,3 +109,10 @@ def test_what_an_answer_says_is_known_without_reading_it(kind: str, value: objec
     says = [*(Said(form, value) for form in saying(kind, value)), *(Said(form, None) for form in denying(kind, value, random.Random(0)))]
     assert {repr(said.value) for said in says} == {repr(value), "None"}
     assert len({str(said.words) for said in says}) == len(says)
+
+
+@pytest.mark.parametrize("kind", ["number", "money"])
+def test_a_multiple_of_zero_denies_nothing(kind: str) -> None:
+    """A billion times zero is zero, so an answer of `0bn` is no wrong one."""
+    assert not {"0bn", "0m", "0 million", "twice 0", "half of 0"} & set(denying(kind, 0, random.Random(0)))
+    assert {"twice 3", "3bn"} & set(denying(kind, 3, random.Random(0)))
