@@ -11,10 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.agent import Agent, Closable, Maker, OutOfBudget, described
+from agents.agent import Agent, Closable, Maker, OutOfBudget
 from agents.budget import NOTHING, Account, Budget, Funds, Spender, Spent, of_users
 from agents.episode import Crowd, begin, episode, play, play_together, seed_of
 from agents.model_user import ModelUsers, RecordedUser
+from agents.origin import described
 from agents.run import PATIENCE, Failure, Key, Row, RunError
 from agents.trajectory import Trajectory, dump_trajectory, load_trajectory
 from agents.validate import replay, row_of

@@ -18,7 +18,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -235,8 +234,7 @@ def main() -> None:
     result = runs[options.what]()
     recorded = RESULTS / "grpo.json"
     others = orjson.loads(recorded.read_bytes()) if recorded.exists() else {}
-    versions = {name: version(name) for name in ("torch", "transformers", "trl")}
-    result = {**result, "threads": options.threads, "machine": {**machine(), **versions}}
+    result = {**result, "threads": options.threads, "machine": machine("torch", "transformers", "trl")}
     emit("grpo", {**others, options.what: result} if options.record else result, as_json=options.json, record=options.record)
 
 

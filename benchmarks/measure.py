@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ PEER = Path(os.environ.get("BFCL_PYTHON", Path(__file__).parent / ".bfcl" / "bin
 """The interpreter of a virtual environment that holds the package bfcl-eval (`make bfcl`)."""
 
 
-def machine() -> dict[str, Any]:
-    """The machine and the versions that a figure belongs to."""
+def machine(*packages: str) -> dict[str, Any]:
+    """The machine and the versions that a figure belongs to, with those of these packages."""
     model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
-    return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version(), **versions()}
+    others = {name: version(name) for name in packages}
+    return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version(), **versions(), **others}
 
 
 def emit(name: str, result: dict[str, Any], *, as_json: bool, record: bool) -> None:

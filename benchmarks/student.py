@@ -21,7 +21,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +49,7 @@ FULL = ("full-0", "full-1", "full-2")
 RUNS = (*CURVE, *ABLATIONS, *FULL, "rollouts")
 BATCHED, ROUNDS = 16, 3
 """Episodes at once, and how often they and the same ones alone are played."""
+PACKAGES = ("torch", "transformers", "trl")
 KINDS = ("single", "chain", "several", "question", "conditional", "forbidden", "missing_tool")
 """Kinds of tasks that students are measured on, as recipes take them: those without a user who answers, and without faults."""
 POOL = 600
@@ -124,13 +124,8 @@ def measured(name: str, out: Path, tasks: int) -> dict[str, Any]:
         **({"before": table["before"]} if against else {}),
         "after": after,
         **({"gained": next(iter(table["gained"].values()))} if against else {}),
-        "machine": place(),
+        "machine": machine(*PACKAGES),
     }
-
-
-def place() -> dict[str, Any]:
-    """The machine, and the versions of what reckons on it."""
-    return {**machine(), **{package: version(package) for package in ("torch", "transformers", "trl")}}
 
 
 def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
@@ -159,7 +154,7 @@ def rollouts(student: str, out: Path, batch: int) -> dict[str, Any]:
         "episodes_a_minute_alone": alone,
         "ratio": batched / alone,
         "rounds": ROUNDS,
-        "machine": place(),
+        "machine": machine(*PACKAGES),
     }
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +30,15 @@ KEPT = (
 
 
 def graded(suite: str, agents: list[str], out: Path, workers: int) -> dict[str, Any]:
-    """The grade of these agents at a suite, and how long it took."""
+    """The grade of these agents at a suite."""
     named = [part for agent in agents for part in ("--agent", agent)]
     command = [str(Path(sys.executable).with_name("synthtools")), "bench", *named, "--suite", suite]
     command += ["--out", str(out / suite), "--workers", str(workers), "--json"]
     print("$", " ".join(command), file=sys.stderr, flush=True)
-    begun = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     grade = orjson.loads(done.stdout)
     agents_kept = {name: {key: one[key] for key in KEPT} for name, one in grade["agents"].items()}
-    return {"suite": grade["suite"], "agents": agents_kept, "compared": grade["compared"], "seconds": round(time.monotonic() - begun)}
+    return {"suite": grade["suite"], "agents": agents_kept, "compared": grade["compared"]}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

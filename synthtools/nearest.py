@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
 
 _MANY = 12
 
@@ -25,12 +21,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return close
     return f"there are: {', '.join(names[:_MANY])}{', …' if len(names) > _MANY else ''}" if names else "there are none"
-
-
-def first_fault(error: ValidationError, known: Iterable[str]) -> str:
-    """The first fault of a file of settings: an unknown key, with the one of these that was probably meant, before one that is missing."""
-    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    place = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"{place}: no such key; {did_you_mean(place, known) if len(first['loc']) == 1 else 'leave it out'}"
-    return f"{place or 'the file'}: {first['msg']}"

@@ -451,7 +451,7 @@ def test_recipes_choose_tasks(pack: Pack) -> None:
     ("text", "complaint"),
     [
         ("steps: 0", "steps: Input should be greater than or equal to 1"),
-        ("stepz: 3", "stepz: no such setting"),
+        ("stepz: 3", "stepz: no such key"),
         ("batch: 10", "batch is 10: give a multiple of generations, which is 8"),
         ("micro_batch: 3", "micro_batch is 3: give a divisor of batch"),
         ("[1]", "a recipe is a mapping"),

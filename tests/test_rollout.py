@@ -168,7 +168,9 @@ def test_an_agent_that_cannot_be_reached_begins_no_more(workers: int, tmp_path: 
     assert GIVE_UP <= broken.failures <= workers * GIVE_UP
     assert broken == Summary(before=0, added=len(PACK.tasks), failures=broken.failures, skipped=0, unbegun=len(PACK.tasks) - broken.failures)
     with Stored(tmp_path) as run:
-        assert run.lost_most_by() == ("ConnectionError: nobody is there (packs.py:52)", broken.failures)
+        reason, count = run.lost_most_by()
+    assert reason.startswith("ConnectionError: nobody is there (packs.py:")
+    assert count == broken.failures
     mended = rollout(Plan(PACK, (frail(""), makers[1])), tmp_path, workers=workers)
     assert mended == Summary(before=len(PACK.tasks), added=len(PACK.tasks), failures=0, skipped=0)
 

@@ -504,9 +504,9 @@ def complaint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 RECIPES: Mapping[str, tuple[str, str]] = {
-    "an unknown key": ("epoch: 3", "epoch: no such setting; did you mean 'epochs'"),
-    "an unknown key inside": ("lessons: {tolls: 3}", "lessons.tolls: no such setting; did you mean 'tools'"),
-    "an unknown key of lora": ("lora: {rnak: 3}", "lora.rnak: no such setting; did you mean 'rank'"),
+    "an unknown key": ("epoch: 3", "epoch: no such key; did you mean 'epochs'"),
+    "an unknown key inside": ("lessons: {tolls: 3}", "lessons.tolls: no such key; did you mean 'tools'"),
+    "an unknown key of lora": ("lora: {rnak: 3}", "lora.rnak: no such key; did you mean 'rank'"),
     "a number that is too small": ("batch: 0", "batch: Input should be greater than or equal to 1"),
     "a share above one": ("warmup: 1.5", "warmup: Input should be less than"),
     "a rate of nothing": ("learning_rate: 0", "learning_rate: Input should be greater than 0"),
@@ -673,10 +673,12 @@ def test_another_training_in_the_folder_is_refused(field: str, base: Path, data:
 def test_a_folder_that_something_else_claimed_is_refused(data: Path, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A `run.json` that no training wrote is left alone, with a line."""
     (tmp_path / "out").mkdir()
-    for content in (b"{", b"[1]", b'{"pack": "x"}'):
+    for content, told in ((b"{", "not what a training writes"), (b"[1]", "not what a training writes"), (b'{"pack": "x"}', "by another command")):
         (tmp_path / "out" / "run.json").write_bytes(content)
         arguments = say("lessons: {max_tokens: 4000}", tmp_path, data, "--model", str(base))
-        assert "give a new folder as --out" in complaint(arguments, capsys)
+        line = complaint(arguments, capsys)
+        assert told in line
+        assert "give a new folder as --out" in line
         assert (tmp_path / "out" / "run.json").read_bytes() == content
 
 

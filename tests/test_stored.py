@@ -32,10 +32,8 @@ def shelf() -> Iterator[Path]:
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Nothing here may be written, nor anything beside it; not by root either, who is nobody meanwhile."""
-    for each in (*folder.rglob("*"), folder):
-        each.chmod(0o555 if each.is_dir() else 0o444)
+def without_rights() -> Iterator[None]:
+    """What the modes of files forbid is forbidden to root as well, who is nobody meanwhile."""
     me = os.geteuid()
     if me == 0:
         os.seteuid(NOBODY)
@@ -43,6 +41,15 @@ def read_only(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(me)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nothing here may be written, nor anything beside it."""
+    for each in (*folder.rglob("*"), folder):
+        each.chmod(0o555 if each.is_dir() else 0o444)
+    with without_rights():
+        yield
 
 
 def test_a_run_is_read_where_nothing_may_be_written(shelf: Path) -> None:
@@ -73,16 +80,9 @@ def test_what_a_journal_still_holds_is_not_passed_over(shelf: Path) -> None:
 def test_what_may_not_be_read_is_told_as_that(shelf: Path) -> None:
     """It is not said to be no run."""
     Run(shelf, SETTINGS, AGENTS).close()
-    with read_only(shelf):
-        pass
     (shelf / "run.db").chmod(0)
-    me = os.geteuid()
-    os.seteuid(NOBODY if me == 0 else me)
-    try:
-        with pytest.raises(RunError, match="see that you may read it"):
-            Stored(shelf)
-    finally:
-        os.seteuid(me)
+    with without_rights(), pytest.raises(RunError, match="see that you may read it"):
+        Stored(shelf)
 
 
 def test_a_run_that_has_only_begun_is_told_as_that(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_rules_are_kept_and_turns_are_taken(file: Path) -> None:
         ("count: 4", "count: many", "choose.0.count: "),
         ("coach_tours", "marina_berths", "splits.test: marina_berths is no domain of the test split"),
         ("  validation:", "  dev:", "splits.dev: there is no split 'dev'"),
-        ("pool: {", "pool: [", "cannot be read"),
+        ("pool: {", "pool: [", "is not YAML"),
     ],
 )
 def test_a_file_with_a_mistake_gets_one_line(old: str, new: str, words: str, file: Path) -> None:

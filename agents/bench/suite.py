@@ -11,14 +11,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.bench.label import Label, tasks_digest
+from agents.settings import FileFault, read_as, read_yaml
 from synthtools.cache import code_version, remembered
 from synthtools.catalog import SPLITS, catalog
 from synthtools.codec import task_from_json, task_to_json
-from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.generate import generate_pack
 from synthtools.load import load_domain
-from synthtools.nearest import first_fault, likely
+from synthtools.nearest import likely
 from synthtools.replacing import replacing
 from synthtools.sandbox.source import source_digest
 from synthtools.seed import derive
@@ -125,13 +125,9 @@ def suite_file(name: str) -> Path:
 def read_suite(path: Path) -> Definition:
     """A suite's definition. Raises SuiteError for a file that holds none, with its first fault."""
     try:
-        found = Definition.model_validate(yaml.safe_load(read_text(path)))
-    except DocumentError as error:
-        raise SuiteError(f"{path}:{error.line}: {error}") from None
-    except yaml.YAMLError as error:
-        raise SuiteError(f"{path}: cannot be read: {error}") from None
-    except ValidationError as error:
-        raise SuiteError(f"{path}: {first_fault(error, Definition.model_fields)}") from None
+        found = read_as(Definition, read_yaml(path), path)
+    except FileFault as fault:
+        raise SuiteError(str(fault)) from None
     for split, variant in found.splits.items():
         strangers = [name for name in variant.domains if name not in catalog() or catalog()[name].split != split]
         if split not in SPLITS or strangers:

@@ -14,12 +14,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from agents.agent import SCRIPTED, Agent, Maker, described, scripted
+from agents.agent import SCRIPTED, Agent, Maker, scripted
 from agents.budget import Budget, Spender
 from agents.cli.output import BadInput, refuse_without
 from agents.cli.settings import Asked, ChatFile, CommandFile, LocalFile, UserSettings, read_settings, settings_file
 from agents.cli.train import refuse_without_packages
 from agents.model_user import ModelUsers
+from agents.origin import described
 from agents.students.local import LocalSettings, local
 from synthtools.nearest import likely
 from synthtools.task import Task

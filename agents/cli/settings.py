@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agents.agent import Maker
 from agents.budget import Budget
@@ -14,10 +14,9 @@ from agents.cli.output import BadInput
 from agents.command import SECONDS, command_agent
 from agents.model_user import PROMPT as USER_PROMPT
 from agents.model_user import ModelUsers
+from agents.settings import FileFault, read_as, read_yaml
 from agents.students.local import LocalSettings, local
 from agents.students.model import Precision
-from synthtools.document import DocumentError, read_text
-from synthtools.nearest import first_fault
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Price = Annotated[float, Field(ge=0)]
@@ -118,14 +117,10 @@ class LocalFile(BaseModel):
 
 def read_settings(path: Path) -> dict[str, Any]:
     """What a settings file says, whatever it is of. Raises BadInput."""
-    import yaml
-
     try:
-        data = yaml.safe_load(read_text(path))
-    except DocumentError as error:
-        raise BadInput(f"{path}:{error.line}: {error}") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: is not YAML: {error}") from None
+        data = read_yaml(path)
+    except FileFault as fault:
+        raise BadInput(str(fault)) from None
     if not isinstance(data, dict):
         raise BadInput(f"{path}:1: settings are a mapping that starts with `model:`, with `local:` for a model on this machine, or with `command:`")
     return data
@@ -134,7 +129,6 @@ def read_settings(path: Path) -> dict[str, Any]:
 def settings_file(path: Path, kind: type[Settings]) -> Settings:
     """The settings in a file that is to hold this kind of them. Raises BadInput."""
     try:
-        return kind.model_validate(read_settings(path))
-    except ValidationError as error:
-        other = ("local", "command") if kind is ChatFile else ()  # which would make it a file of another kind
-        raise BadInput(f"{path}: {first_fault(error, [*kind.model_fields, *other])}") from None
+        return read_as(kind, read_settings(path), path, ("local", "command") if kind is ChatFile else ())
+    except FileFault as fault:
+        raise BadInput(str(fault)) from None

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.choice import Choice
 from agents.lesson import PROMPT, Shape
+from agents.settings import FileFault, read_as, read_yaml
 from agents.students.environment import RewardName
 from agents.students.showing import Showing
 from envs.env import MAX_STEPS
-from synthtools.nearest import did_you_mean
 from synthtools.task import KINDS
 
 Natural = Annotated[int, Field(ge=0)]
@@ -186,30 +185,9 @@ Recipe = TypeVar("Recipe", bound=BaseModel)
 def read_recipe(path: Path, kind: type[Recipe], changed: dict[str, Any]) -> Recipe:
     """The recipe in a YAML file, with some settings changed. Raises RecipeError, in one line that names the key."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-    if data is not None and not isinstance(data, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of settings, such as `trajectories: 1000`")
-    try:
-        return kind.model_validate({**(data or {}), **changed})
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {_first(error, kind)}") from None
-
-
-def _first(error: ValidationError, kind: type[BaseModel]) -> str:
-    found = error.errors()[0]
-    place = ".".join(str(part) for part in found["loc"])
-    if found["type"] != "extra_forbidden":
-        return f"{place}: {found['msg']}"
-    return f"{place}: no such setting; {did_you_mean(str(found['loc'][-1]), _settings(kind, found['loc'][:-1]))}"
-
-
-def _settings(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The settings that there are at a place of a recipe."""
-    for name in place:
-        inner = kind.model_fields[str(name)].annotation
-        kind = next(found for found in (inner, *get_args(inner)) if isinstance(found, type) and issubclass(found, BaseModel))
-    return list(kind.model_fields)
+        data = read_yaml(path)
+        if data is not None and not isinstance(data, dict):
+            raise RecipeError(f"{path}: a recipe is a mapping of settings, such as `trajectories: 1000`")
+        return read_as(kind, {**(data or {}), **changed}, path)
+    except FileFault as fault:
+        raise RecipeError(str(fault)) from None
