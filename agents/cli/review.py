@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agents.cli.output import BadInput, Json, Trust, counted, print_json, print_line, print_table, progress, share
-from agents.cli.serve import signals
+from agents.cli.signals import signals
 
 if TYPE_CHECKING:
     from agents.review.desk import Desk

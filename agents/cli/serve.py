@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
 from agents.cli.output import Backend, BadInput, Json, Seed, Trust, counted, print_json, refuse_without
 from agents.cli.rollout import find_pack
+from agents.cli.signals import signals
 
 if TYPE_CHECKING:
     from envs.adapters.episodes import Episodes
@@ -118,22 +114,6 @@ def _serve_web(app: Any, protocol: str, place: tuple[str, int], *, path: str = "
             print_json({"protocol": protocol.lower(), "url": url + path, "host": host, "port": listener.getsockname()[1]})
             sys.stdout.flush()
         ended.wait()
-
-
-@contextmanager
-def signals() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set, and that may be set otherwise; in the main thread alone."""
-    event = Event()
-
-    def told(_: int, __: FrameType | None) -> None:
-        event.set()
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _worlds(pack: Path, *, trust: bool) -> Worlds:
