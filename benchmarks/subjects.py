@@ -62,7 +62,7 @@ def _share(estimate: dict[str, float]) -> str:
 def record(results: dict[str, dict[str, Any]]) -> None:
     """Keep these suites' grades beside those of others, and show them all."""
     path = RESULTS / "subjects.json"
-    kept = {**(orjson.loads(path.read_bytes()) if path.exists() else {}), **results}
+    kept = dict(sorted({**(orjson.loads(path.read_bytes()) if path.exists() else {}), **results}.items()))
     with replacing(path) as file:
         file.write(orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     path.with_suffix(".md").write_text(table(kept), encoding="utf-8")
