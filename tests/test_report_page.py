@@ -71,6 +71,32 @@ def test_everything_can_be_read(browser: Any, address: str, width: int, scheme: 
         assert page.title().endswith(" - first")
 
 
+STICKING_OUT = """() => {
+  const write = (chosen, text) => document.querySelectorAll(chosen).forEach((one) => { one.textContent = text });
+  write(".pairs .number span:first-child", interval({ mean: -0.998, low: -1, high: -0.992 }));
+  write(".plot:not(.single, .pairs) .number", interval({ mean: 0.995, low: 0.991, high: 0.998 }));
+  const [range, out] = [document.createRange(), []];
+  for (const cell of document.querySelectorAll(".plot .number")) {
+    range.selectNodeContents(cell);
+    const [text, bounds] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+    if (text.right > bounds.right + 1 || text.left < bounds.left - 1) out.push(cell.textContent);
+  }
+  return { cells: document.querySelectorAll(".pairs .number").length, out };
+}"""
+"""The longest figures there can be, put in every place, and those that do not fit there."""
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_longest_figures_fit(browser: Any, address: str, width: int) -> None:
+    """Shares and differences near none and all are told to a tenth, and stay in their cells."""
+    with watched(browser, address, width=width) as seen:
+        figures = [0.004, -0.004, 0.0004, -0.0004, 0.042, 0.993, 0.9999, 1]
+        assert seen.page.evaluate("figures => figures.map(whole)", figures) == ["0.4", "−0.4", "0", "0", "4", "99.3", "100", "100"]
+        found = seen.page.evaluate(STICKING_OUT)
+        assert found["cells"] >= 1
+        assert found["out"] == []
+
+
 def test_a_deep_link_opens_its_episode(browser: Any, address: str) -> None:
     """What was asked, what was called, what it changed, and what was wanted."""
     with watched(browser, address) as seen:

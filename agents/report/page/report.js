@@ -9,8 +9,13 @@ const $ = (id) => document.getElementById(id);
 /* ---- figures ---- */
 
 const percent = (value) => (value === null || value === undefined ? "-" : `${(100 * value).toFixed(1)} %`);
-const whole = (value) => (100 * value).toFixed(0).replace("-", "−");
-const interval = (figure) => (figure.mean === null ? "-" : `${whole(figure.mean)} % (${whole(figure.low)} to ${whole(figure.high)})`);
+/* Whole, but near none and all, where a tenth tells. */
+function whole(value) {
+  const [percents, size] = [100 * value, Math.abs(100 * value)];
+  const near = (size >= 0.05 && size < 1) || (size > 99 && size < 99.95);
+  return percents.toFixed(near ? 1 : 0).replace(/^-0$/, "0").replace("-", "−");
+}
+const interval = (figure) => (figure.mean === null ? "-" : `${whole(figure.mean)}\u00a0% (${whole(figure.low)}\u00a0to\u00a0${whole(figure.high)})`);
 const SHAPES = ["M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0", "M-4.5-4.5h9v9h-9z", "M0-6L6 0L0 6L-6 0z", "M0-5.5L5.5 4.5h-11z", "M-2-5.5h4v3.5h3.5v4H2v3.5h-4V2h-3.5v-4H-2z", "M0 5.5L5.5-4.5h-11z"];
 const colour = (agent) => `var(--a${agents.indexOf(agent) % 6})`;
 const marker = (agent) => s("path", { d: SHAPES[agents.indexOf(agent) % SHAPES.length], fill: colour(agent) });
