@@ -317,6 +317,7 @@ def test_commands_take_a_toolkit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "shop/idle: turned away by goal_false_at_start" in capsys.readouterr().err
     assert invoke(["rollout", str(pack), "--trust", "--agent", "solution", "--out", str(out), "--workers", "1"]) == 0
     assert invoke(["validate", str(out), "--trust"]) == 0
+    assert invoke(["evaluate", "--pack", str(pack), "--split", "all", "--agent", "solution", "--trust", "--out", str(tmp_path / "probes")]) == 0
     assert invoke(["audit", f"{path}:Nobody", "--trust"]) == 2
     assert "has no class 'Nobody'" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agents.cli.output import BadInput, Failed, Json, Seed, make_folder, print_json, print_line, print_table, progress
+from agents.cli.output import BadInput, Failed, Json, Seed, Trust, make_folder, print_json, print_line, print_table, progress
 from agents.cli.rollout import find_pack
 from agents.cli.train import refuse_without_packages
 
@@ -39,6 +39,7 @@ def evaluate(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Episodes of a model at once.")] = 32,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", file_okay=False, help="Keeps every task's result; the same command goes on there.")] = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Score agents at every decision of held-out tasks, and let them play the tasks themselves."""
@@ -54,7 +55,7 @@ def evaluate(
     makers = {name: _maker(name, agents or [], max_tokens, batch) for name in names}
     shown = _shown(models or [])
     view = View(shown.get("tools", 0) if tools is None else tools, bool(shown.get("brief", False)))
-    evaluation = prepare(load_pack(find_pack(pack)), Choice(split, _listed(fields), _listed(kinds), most=tasks, seed=seed), view)
+    evaluation = prepare(load_pack(find_pack(pack), trust=trust), Choice(split, _listed(fields), _listed(kinds), most=tasks, seed=seed), view)
     if out:
         make_folder(out)
     results: dict[str, list[Probed]] = {}
