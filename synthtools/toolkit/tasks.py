@@ -97,7 +97,16 @@ def _prove(prover: Prover, writer: _Writer, kind: str, made: dict[str, Task]) ->
     gate = prover.prove(task)
     if not gate:
         made[writer.spec.id] = task
-    return gate, writer.unsaid(task, episode) if gate == "grounded" else ""
+    return gate, _against(gate, task, episode, prover, writer)
+
+
+def _against(gate: str, task: Task, episode: Episode, prover: Prover, writer: _Writer) -> str:
+    """What a gate has against a task, where more is known than which gate it was."""
+    if gate == "grounded":
+        return writer.unsaid(task, episode)
+    if gate == "every_write_needed" and (number := prover.needless(task, episode)) is not None:
+        return writer.needless(number)
+    return ""
 
 
 class _Writer:
@@ -129,6 +138,10 @@ class _Writer:
         number, tool, name, literal = next(value for value, is_said in zip(values, said, strict=True) if not is_said)
         mend = "say it there, give its words under `said:`, or take it from a result"
         return f"the request does not say {orjson.dumps(literal).decode()}, which {self._call(number, tool)} has as {name}; {mend}"
+
+    def needless(self, number: int) -> str:
+        """Which call of the solution the goal is met without."""
+        return f"{self._call(number, self.spec.solution[number].call)} is not needed: the goal is met without it; leave it out"
 
     def _call(self, number: int, tool: str) -> str:
         return f"call {number} of its solution ({tool}, line {self.error('', 'solution', number).line})"
