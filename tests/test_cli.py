@@ -21,7 +21,7 @@ import pytest
 import agents.cli
 from agents.agent import SCRIPTED
 from agents.cli import invoke, reasons
-from agents.cli.output import program, progress
+from agents.cli.output import pace, program, progress
 from agents.cli.tasks import print_made
 from agents.lock import lock
 from endpoint import completion, serving
@@ -574,8 +574,20 @@ def test_progress_without_a_terminal_is_plain_lines(capsys: pytest.CaptureFixtur
     """One now and then, so that a log shows that it goes on."""
     monkeypatch.setattr("agents.cli.output.EVERY", 0.0)
     with progress("rollouts") as update:
-        update(1, 1000)
-    assert re.fullmatch(r"rollouts: 1 of 1,000 after 0 s, [\d.,]+/s\n", capsys.readouterr().err)
+        update(100, 1000)
+        update(101, 1000)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "rollouts: 100 of 1,000 after 0 s"
+    assert re.fullmatch(r"rollouts: 101 of 1,000 after 0 s, [\d.,]+/s, \d+ s left", second)
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "seconds", "said"),
+    [(0, 9, 5.0, ""), (30, 60, 10.0, ", 3.0/s, 20 s left"), (10, 0, 5.0, ", 2.0/s"), (20, 60, 320.0, ", 16.0 s each, 16 min left")],
+)
+def test_the_pace_is_said_in_words(done: int, left: int, seconds: float, said: str) -> None:
+    """So many a second or so many seconds each, and how long it takes yet; of what has not begun nothing."""
+    assert pace(done, left, seconds) == said
 
 
 def test_generating_counts_domains(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

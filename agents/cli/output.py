@@ -135,17 +135,28 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _plain(label: str) -> Callable[[int, int], None]:
-    """A line every `EVERY` seconds, for logs; and one at the end of what took longer."""
+    """A line every `EVERY` seconds, for logs; and one at the end of what took longer. What is done at the first call tells nothing of the pace."""
     begun = told = time.monotonic()
+    first: tuple[int, float] | None = None
 
     def update(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal first, told
         now = time.monotonic()
+        first = first or (done, now)
         if now - told >= EVERY or (done == total and told > begun):
-            sys.stderr.write(f"{label}: {done:,} of {total:,} after {now - begun:.0f} s, {done / (now - begun):,.1f}/s\n")
+            sys.stderr.write(f"{label}: {done:,} of {total:,} after {now - begun:.0f} s{pace(done - first[0], total - done, now - first[1])}\n")
             told = now
 
     return update
+
+
+def pace(done: int, left: int, seconds: float) -> str:
+    """How fast it goes and how long it takes yet, to be said after the rest; nothing where nothing was done."""
+    if done <= 0 or seconds <= 0:
+        return ""
+    rate = f", {done / seconds:,.1f}/s" if done >= seconds else f", {seconds / done:,.1f} s each"
+    more = left * seconds / done
+    return rate + (f", {more / 60:,.0f} min left" if more >= 90 else f", {more:.0f} s left" if left else "")
 
 
 @contextmanager
@@ -161,7 +172,7 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
         def update(done: int, total: int) -> None:
             nonlocal last
             elapsed = bar.tasks[0].elapsed
-            bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.0f}/s" if elapsed else "")
+            bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.{0 if done >= elapsed else 2}f}/s" if elapsed else "")
             if time.monotonic() - last > 0.1 or done == total:
                 bar.refresh()
                 last = time.monotonic()
