@@ -225,6 +225,15 @@ def test_an_evaluation_goes_on_where_it_was_stopped(pack: Pack, tmp_path: Path) 
         evaluate(replace(evaluation, settings={**evaluation.settings, "view": {}}), scripted("solution"), tmp_path)
 
 
+def test_progress_is_told_before_the_first_task_is_done(pack: Pack) -> None:
+    """After every turn, so that a slow agent's evaluation is seen to go on; and of every task that is done."""
+    told: list[tuple[int, int]] = []
+    evaluation = prepare(pack, Choice("train", kinds=("chain",), most=3), View())
+    evaluate(evaluation, scripted("solution"), progress=lambda done, total: told.append((done, total)))
+    assert told.count((0, 3)) > 2
+    assert (told[-1], sorted(told)) == ((3, 3), told)
+
+
 def test_the_command_prints_the_keys_that_scripts_rely_on(capsys: pytest.CaptureFixture[str]) -> None:
     """One JSON object with every metric's mean, low, high and n, and each agent's own table."""
     command = ["evaluate", "--pack", str(small_pack()), "--agent", "solution", "--agent", "random", "--split", "train", "--tasks", "6"]

@@ -90,16 +90,19 @@ def evaluate(evaluation: Evaluation, maker: Maker, out: Path | None = None, prog
     crowd = agent if isinstance(agent, Crowd) else Solo(agent)
     kept = Kept(out, evaluation, agent) if out else None
     done = kept.read() if kept else {}
-    if progress is not None:
-        progress(len(done), len(evaluation.tasks))
+
+    def tell() -> None:
+        if progress is not None:
+            progress(len(done), len(evaluation.tasks))
+
+    tell()
     worlds, left = as_worlds(evaluation.pack), _left(evaluation, done)
     envs = [ToolEnv(worlds, max_steps=MAX_STEPS) for _ in left[: crowd.batch]]
-    for probed in probe_together(crowd, left, envs):
+    for probed in probe_together(crowd, left, envs, tell):
         done[probed.task] = probed
         if kept:
             kept.add(probed)
-        if progress is not None:
-            progress(len(done), len(evaluation.tasks))
+        tell()
     for env in envs:
         env.close()
     return [done[task.id] for task in evaluation.tasks]

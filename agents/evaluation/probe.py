@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -127,8 +127,10 @@ def probe(task: Task, opening: Opening, env: ToolEnv, agent: Crowd) -> Probe:
     return _probed(task, walked.points, episode)
 
 
-def probe_together(agent: Crowd, tasks: Iterable[tuple[Task, Opening]], envs: Sequence[ToolEnv]) -> Iterator[Probed]:
-    """Probe tasks side by side, one in each environment; the next begins where one has ended."""
+def probe_together(
+    agent: Crowd, tasks: Iterable[tuple[Task, Opening]], envs: Sequence[ToolEnv], answered: Callable[[], None] = lambda: None
+) -> Iterator[Probed]:
+    """Probe tasks side by side, one in each environment; the next begins where one has ended. `answered` is called when all have had a turn."""
     left, free = iter(tasks), list(envs)
     asking: list[tuple[Probe, ToolEnv, Seat]] = []
     while True:
@@ -139,8 +141,9 @@ def probe_together(agent: Crowd, tasks: Iterable[tuple[Task, Opening]], envs: Se
         if not asking:
             return
         turns = agent.answer([seat for _, _, seat in asking])
-        answered, asking = asking, []
-        for (one, env, seat), turn in zip(answered, turns, strict=True):
+        answered()
+        asked, asking = asking, []
+        for (one, env, seat), turn in zip(asked, turns, strict=True):
             try:
                 asking.append((one, env, seat if turn is None else one.send(turn)))
             except StopIteration as over:
