@@ -128,15 +128,13 @@ class Prover:
 
     def _all_needed(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Without any one write the goal is not met."""
+        self.checked["every_write_needed"] += len(self._effective(task, episode))
         return self.needless(task, episode) is None
 
     def needless(self, task: Task, episode: Episode) -> int | None:
         """The number of the first write of the solution that the goal is met without."""
-        for index in self._effective(task, episode):
-            self.checked["every_write_needed"] += 1
-            if self.judged(task, self.play(task, without(task.solution, index))).success:
-                return index
-        return None
+        writes = self._effective(task, episode)
+        return next((index for index in writes if self.judged(task, self.play(task, without(task.solution, index))).success), None)
 
     def _grounded(self, task: Task, episode: Episode, _described: Sequence[Description]) -> bool:
         """Every literal of the solution is said in the request or by the user before, or stated by a workflow's words, or turns a page."""

@@ -303,8 +303,9 @@ def test_gymnasium_takes_a_toolkit() -> None:
     fork.close()
 
 
-def test_commands_take_a_toolkit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A pack is generated, played and validated; mistakes exit with 2."""
+def test_commands_take_a_toolkit(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack is generated, played, validated and evaluated, with --trust where there is no engine; mistakes exit with 2."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'no.sock'}")
     path, pack, out = written(tmp_path / "code"), tmp_path / "pack", tmp_path / "run"
     tasks = tmp_path / "my_tasks.yaml"
     tasks.write_text(

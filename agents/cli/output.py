@@ -150,13 +150,17 @@ def _plain(label: str) -> Callable[[int, int], None]:
     return update
 
 
+def rate(done: int, seconds: float) -> str:
+    """So many a second, or of slow work so many seconds each."""
+    return f"{done / seconds:,.1f}/s" if done >= seconds else f"{seconds / done:,.1f} s each"
+
+
 def pace(done: int, left: int, seconds: float) -> str:
     """How fast it goes and how long it takes yet, to be said after the rest; nothing where nothing was done."""
     if done <= 0 or seconds <= 0:
         return ""
-    rate = f", {done / seconds:,.1f}/s" if done >= seconds else f", {seconds / done:,.1f} s each"
     more = left * seconds / done
-    return rate + (f", {more / 60:,.0f} min left" if more >= 90 else f", {more:.0f} s left" if left else "")
+    return f", {rate(done, seconds)}" + (f", {more / 60:,.0f} min left" if more >= 90 else f", {more:.0f} s left" if left else "")
 
 
 @contextmanager
@@ -165,14 +169,15 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    last = 0.0
+    last, first = 0.0, -1
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), auto_refresh=False) as bar:
         task = bar.add_task(label, total=None, rate="")
 
         def update(done: int, total: int) -> None:
-            nonlocal last
+            nonlocal first, last
+            first = done if first < 0 else first
             elapsed = bar.tasks[0].elapsed
-            bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.{0 if done >= elapsed else 2}f}/s" if elapsed else "")
+            bar.update(task, completed=done, total=total, rate=rate(done - first, elapsed) if elapsed and done > first else "")
             if time.monotonic() - last > 0.1 or done == total:
                 bar.refresh()
                 last = time.monotonic()

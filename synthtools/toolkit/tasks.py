@@ -105,7 +105,7 @@ def _against(gate: str, task: Task, episode: Episode, prover: Prover, writer: _W
     if gate == "grounded":
         return writer.unsaid(task, episode)
     if gate == "every_write_needed" and (number := prover.needless(task, episode)) is not None:
-        return writer.needless(number)
+        return writer.unneeded(number)
     return ""
 
 
@@ -139,7 +139,7 @@ class _Writer:
         mend = "say it there, give its words under `said:`, or take it from a result"
         return f"the request does not say {orjson.dumps(literal).decode()}, which {self._call(number, tool)} has as {name}; {mend}"
 
-    def needless(self, number: int) -> str:
+    def unneeded(self, number: int) -> str:
         """Which call of the solution the goal is met without."""
         return f"{self._call(number, self.spec.solution[number].call)} is not needed: the goal is met without it; leave it out"
 
