@@ -1,4 +1,4 @@
-"""What a person or a model writes about one subdomain, and the errors they get for it.
+"""What a person or a model writes about one subdomain.
 
 A blueprint is YAML. Every string in it is words for people, SQL (in which a reference may be
 followed by a dot), or one of the short closed list of patterns below; everything else is
@@ -7,17 +7,11 @@ structure, and an unknown key is an error that names the file, the line and the 
 
 from __future__ import annotations
 
-import re
 from datetime import date, time
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-
-from synthtools.document import MAX_BYTES, DocumentError, document, scalar
-from synthtools.nearest import did_you_mean
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 """An identifier: lower case, digits and underscores."""
@@ -430,135 +424,6 @@ class Blueprint(Part):
     tools: dict[Name, HandTool] = {}
     workflows: dict[Name, Workflow] = {}
     policies: dict[Name, PolicySpec] = {}
-
-
-class BlueprintError(ValueError):
-    """A blueprint that cannot be taken: file, line, place, what is wrong and how to mend it, on one line."""
-
-    def __init__(self, file: str, line: int, place: str, what: str) -> None:
-        what = " ".join(what.split())
-        super().__init__(f"{file}:{line}: {place}: {what}" if place else f"{file}:{line}: {what}")
-        self.file, self.line, self.place, self.what = file, line, place, what
-
-    def __reduce__(self) -> tuple[type[BlueprintError], tuple[str, int, str, str]]:
-        return BlueprintError, (self.file, self.line, self.place, self.what)
-
-
-Place = tuple[str | int, ...]
-
-
-class Source:
-    """A blueprint's text with the line of every place in it, so that any later error can name its line."""
-
-    def __init__(self, text: str, file: str) -> None:
-        self.text, self.file = text, file
-        self.lines: dict[Place, int] = {(): 1}
-
-    def error(self, place: Place, what: str) -> BlueprintError:
-        """The error for a place; the nearest enclosing place whose line is known stands for it."""
-        known = place
-        while known not in self.lines:
-            known = known[:-1]
-        return BlueprintError(self.file, self.lines[known], ".".join(str(part) for part in place), what)
-
-    def data(self) -> Any:
-        """The YAML as plain data. Only numbers, true, false and null are not strings; a repeated key is an error."""
-        try:
-            return self._build(document(self.text), ())
-        except DocumentError as error:
-            raise BlueprintError(self.file, error.line, "", str(error)) from None
-
-    def _build(self, node: Any, place: Place) -> Any:
-        if node is None:
-            return None
-        self.lines[place] = node.start_mark.line + 1
-        if isinstance(node, yaml.MappingNode):
-            built: dict[str, Any] = {}
-            for key_node, value_node in node.value:
-                key = str(key_node.value)
-                if key in built:
-                    raise BlueprintError(self.file, key_node.start_mark.line + 1, ".".join(map(str, place)), f"the key {key!r} stands twice")
-                built[key] = self._build(value_node, (*place, key))
-                self.lines[(*place, key)] = key_node.start_mark.line + 1
-            return built
-        if isinstance(node, yaml.SequenceNode):
-            return [self._build(child, (*place, index)) for index, child in enumerate(node.value)]
-        return scalar(node)
-
-
-def parse_blueprint(text: str, file: str = "blueprint.yaml") -> tuple[Blueprint, Source]:
-    """Read a blueprint's text; a BlueprintError names the first thing wrong."""
-    source = Source(text, file)
-    data = source.data()
-    if not isinstance(data, dict):
-        raise BlueprintError(file, 1, "", "a blueprint is a mapping that starts with `field:` and `subdomain:`")
-    try:
-        return Blueprint.model_validate(data), source
-    except ValidationError as error:
-        raise _first_error(error, source, data) from None
-
-
-def load_blueprint(path: str | Path) -> tuple[Blueprint, Source]:
-    """Read a blueprint file."""
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MAX_BYTES + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BlueprintError(str(path), 1, "", f"cannot be read: {error}") from None
-    return parse_blueprint(text, str(path))
-
-
-def _first_error(error: ValidationError, source: Source, data: Any) -> BlueprintError:
-    """The most telling of pydantic's errors, in our words, at its line."""
-    details = sorted(error.errors(), key=lambda d: (d["type"] != "extra_forbidden", -len(d["loc"])))
-    detail = details[0]
-    place = _real_place(detail["loc"], data)
-    if detail["type"] == "extra_forbidden":
-        known = _keys_at(place)
-        return source.error(place, f"unknown key; {did_you_mean(str(place[-1]), known)}")
-    if detail["type"] == "missing":
-        return source.error(place, "is missing; add it")
-    return source.error(place, detail["msg"].removeprefix("Value error, "))
-
-
-def _real_place(loc: tuple[int | str, ...], data: Any) -> Place:
-    """The place that pydantic names, without the names of the union branches that it tried."""
-    place: list[str | int] = []
-    for part in loc:
-        if (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
-            data = data[part]  # type: ignore[index]
-        elif part is not loc[-1] or not isinstance(data, dict) or not re.fullmatch(r"[a-z_]+", str(part)):
-            continue
-        place.append(part)
-    return tuple(place)
-
-
-def _keys_at(place: Place) -> list[str]:
-    """The keys allowed at the parent of a place, read off the models themselves."""
-    model: Any = Blueprint
-    annotation: Any = Blueprint
-    for part in place[:-1]:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = next((f for n, f in annotation.model_fields.items() if (f.alias or n) == part), None)
-            annotation = field.annotation if field else None
-        else:
-            arguments = getattr(annotation, "__args__", ())
-            annotation = arguments[-1] if arguments else None
-        model = _model_in(annotation)
-        annotation = model if model and not _is_container(annotation) else annotation
-    return [f.alias or n for n, f in model.model_fields.items()] if model else []
-
-
-def _is_container(annotation: Any) -> bool:
-    return getattr(annotation, "__origin__", None) in (dict, list)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model named somewhere inside an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for a in getattr(annotation, "__args__", ()) if (m := _model_in(a))), None)
 
 
 def blueprint_schema() -> dict[str, Any]:

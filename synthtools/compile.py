@@ -9,16 +9,18 @@ from pathlib import Path
 
 import apsw
 
-from synthtools.blueprint import Blueprint, BlueprintError, Source, load_blueprint, parse_blueprint
+from synthtools.blueprint import Blueprint
 from synthtools.cache import code_version, remembered
 from synthtools.domain import Domain, Policy
 from synthtools.everyday import Definition, everyday_tools
 from synthtools.expressions import Expressions
 from synthtools.invariant import make_invariants
 from synthtools.link import Linker
+from synthtools.parse import load_blueprint, parse_blueprint
 from synthtools.promise import check_promises
 from synthtools.schema import make_ddl, make_tables
 from synthtools.setup import empty_tables
+from synthtools.source import BlueprintError, Source
 from synthtools.spreads import check_spreads
 from synthtools.steps import check_steps
 from synthtools.surface import Surface, draw_surface

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import apsw
 
-from synthtools.blueprint import After, Blueprint, FieldSpec, Given, Place, Source
+from synthtools.blueprint import After, Blueprint, FieldSpec, Given
 from synthtools.domain import Table
 from synthtools.invariant import resolve_row
 from synthtools.nearest import did_you_mean
+from synthtools.source import Place, Source
 from synthtools.spreads import check_days, check_pool, check_range
 from synthtools.sql import SqlError, bind, examine, tokens
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import apsw
 
-from synthtools.blueprint import Blueprint, Keep, Source
+from synthtools.blueprint import Blueprint, Keep
 from synthtools.domain import Invariant, Table
+from synthtools.source import Source
 from synthtools.sql import SqlError, examine, resolve_paths, tokens
 
 Touch = dict[str, str]

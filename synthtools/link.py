@@ -9,12 +9,13 @@ from typing import Any
 
 import apsw
 
-from synthtools.blueprint import Blueprint, FieldSpec, Parameter, Place, Source
+from synthtools.blueprint import Blueprint, FieldSpec, Parameter
 from synthtools.domain import Invariant, Table
 from synthtools.entity import called, is_money
 from synthtools.everyday import Definition
 from synthtools.order import refuse_partial_order
 from synthtools.schema import choices, integer_choices
+from synthtools.source import Place, Source
 from synthtools.sql import Facts, SqlError, bind, examine, substitute, tokens
 from synthtools.tool import Guard, Let, Program, Returns, Tool
 

@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from synthtools.blueprint import BlueprintError
 from synthtools.catalog import catalog, splits
 from synthtools.compile import compiled
 from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
+from synthtools.source import BlueprintError
 from synthtools.surface import Surface
 
 

@@ -14,11 +14,11 @@ import apsw
 import orjson
 
 from synthtools.arguments import readable
-from synthtools.blueprint import Source
 from synthtools.connection import Connection
 from synthtools.domain import Domain, Table
 from synthtools.goal import Change
 from synthtools.nearest import did_you_mean
+from synthtools.source import Source
 from synthtools.sql import SqlError, bind, examine, tokens
 from synthtools.tool import ToolCall, ToolResult
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from synthtools.blueprint import Blueprint, Entity, FieldSpec, Source
+from synthtools.blueprint import Blueprint, Entity, FieldSpec
 from synthtools.domain import Column, Table
+from synthtools.source import Source
 
 _DATE = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'"
 _MINUTE = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]'"

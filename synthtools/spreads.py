@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
-from synthtools.blueprint import After, Blueprint, Entity, FieldSpec, Place, Source
+from synthtools.blueprint import After, Blueprint, Entity, FieldSpec
 from synthtools.identifier import MAX_CODES, expand_codes
 from synthtools.nearest import did_you_mean
 from synthtools.pools import SHIPPED
+from synthtools.source import Place, Source
 from synthtools.values import BUSINESS_HOURS, day_number
 
 

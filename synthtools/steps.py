@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthtools.blueprint import Place, Source, Step, Workflow
+from synthtools.blueprint import Step, Workflow
 from synthtools.calculator import vet_derivation
 from synthtools.domain import Domain
 from synthtools.nearest import did_you_mean
+from synthtools.source import Place, Source
 from synthtools.sql import SqlError
 from synthtools.tool import Tool
 from synthtools.wording import path_end

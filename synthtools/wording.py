@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from synthtools.blueprint import Entity, Place, Source
+from synthtools.blueprint import Entity
 from synthtools.domain import Domain, Table
 from synthtools.nearest import did_you_mean
+from synthtools.source import Place, Source
 
 _SLOT = re.compile(r"\{([^{}?]*)(\?[^{}]*)?\}")
 _BRACE = re.compile(r"[{}]")

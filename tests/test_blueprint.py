@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from small import TEXT, tool_shed
-from synthtools.blueprint import BlueprintError
+from synthtools.source import BlueprintError
 
 MISTAKES = [
     ("    rows: 12\n", "    rows: 12\n    colour: red\n", "neighbour.colour: unknown key"),

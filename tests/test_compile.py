@@ -9,12 +9,12 @@ import pytest
 
 from shed import SOUND
 from small import TEXT, tool_shed
-from synthtools.blueprint import BlueprintError
 from synthtools.catalog import catalog
 from synthtools.compile import compile_text
 from synthtools.domain import Domain
 from synthtools.finish import NAME as FINISH
 from synthtools.load import load_domain
+from synthtools.source import BlueprintError
 from synthtools.surface import Surface, draw_surface
 from synthtools.tool import RESERVED, Tool
 from synthtools.user import RESPOND

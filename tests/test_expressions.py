@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from synthtools.blueprint import BlueprintError
 from synthtools.compile import compile_text
+from synthtools.source import BlueprintError
 from workshop import WORKSHOP, rewritten, workshop
 
 ESCAPE = "1); COMMIT; VACUUM INTO '/tmp/nowhere.db'; BEGIN; SELECT (1"

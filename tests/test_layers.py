@@ -18,7 +18,7 @@ HEAVY = ("torch", "transformers", "docker", "ray", "pyarrow", "mcp", "openenv", 
 NOT_ON_IMPORT = {"synthtools": (*HEAVY, "gymnasium"), "envs": HEAVY, "agents": HEAVY}
 LINES = 300
 LONGER = {
-    "synthtools/blueprint.py": (600, "the whole language in one place, so that a reader looks in one place"),
+    "synthtools/blueprint.py": (450, "the whole language in one place, so that a reader looks in one place"),
 }
 """Module → (its own bound, the reason). A bound here is a debt; the aim is to have none."""
 MODULES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))

@@ -15,7 +15,9 @@ import jsonschema
 import pytest
 import yaml
 
-from synthtools.blueprint import BlueprintError, Source, blueprint_schema, parse_blueprint
+from synthtools.blueprint import blueprint_schema
+from synthtools.parse import parse_blueprint
+from synthtools.source import BlueprintError, Source
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "synthtools" / "blueprint.schema.json"

@@ -9,10 +9,10 @@ import pytest
 
 from agents.cli import invoke
 from envs import ToolEnv
-from synthtools.blueprint import BlueprintError
 from synthtools.codec import task_from_json, task_to_json
 from synthtools.load import load_domain
 from synthtools.pack import PackError, load_pack, save_pack
+from synthtools.source import BlueprintError
 from synthtools.toolkit.backend import ToolkitBackend
 from synthtools.toolkit.tasks import Proven, prove_tasks
 from toolkits import written

@@ -151,10 +151,10 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from agents.students.recipe import RecipeError
     from agents.students.samples import DataError
     from synthtools.backends import Untrusted
-    from synthtools.blueprint import BlueprintError
     from synthtools.load import UnknownDomain
     from synthtools.pack import PackError
     from synthtools.sandbox.engine import EngineError
+    from synthtools.source import BlueprintError
     from synthtools.toolkit.fault import ToolkitError
 
     return (

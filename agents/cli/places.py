@@ -15,7 +15,7 @@ Places = Mapping[str, Mapping[str, str]]
 
 def tool_places(domain: Domain, file: Path) -> dict[str, str]:
     """Tool's name → the `file:line` of its definition, or of the entity that it is compiled from; empty for Python toolkits."""
-    from synthtools.blueprint import Source
+    from synthtools.source import Source
 
     if domain.toolkit is not None:
         return {}

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import apsw
 import apsw.ext
 
-from synthtools.blueprint import BlueprintError, Source
 from synthtools.domain import Domain
 from synthtools.everyday import Definition, everyday_tools
 from synthtools.link import Linker
+from synthtools.source import BlueprintError, Source
 from synthtools.sql import Token, tokens
 from synthtools.tool import Program, Tool
 

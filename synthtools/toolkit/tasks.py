@@ -14,13 +14,13 @@ import orjson
 
 from synthtools.alter import literals
 from synthtools.backend import Backend, Snapshot
-from synthtools.blueprint import BlueprintError, Place, Source
 from synthtools.document import DocumentError, read_text
 from synthtools.domain import Domain
 from synthtools.goal import Alternative, Answer, Goal
 from synthtools.grounding import grounding
 from synthtools.playback import Episode
 from synthtools.proof import Prover
+from synthtools.source import BlueprintError, Place, Source
 from synthtools.task import STATED, Derived, Ref, SolutionStep, Task, value_of
 from synthtools.tool import Tool
 from synthtools.toolkit.check import find_check

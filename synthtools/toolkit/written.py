@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from synthtools.blueprint import BlueprintError, Part, Place, Source, Words
+from synthtools.blueprint import Part, Words
+from synthtools.source import BlueprintError, Place, Source
 
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
 
@@ -88,5 +89,3 @@ def read_tasks(source: Source) -> list[TaskSpec]:
 def _known(place: Place) -> list[str]:
     model: type[Part] = TaskFile if len(place) == 1 else AnswerSpec if "answer" in place else Call if "solution" in place else TaskSpec
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
